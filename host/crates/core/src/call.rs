@@ -1,0 +1,281 @@
+//! What guests ask of the host, and what they are answered.
+//!
+//! Requests and answers are owned and serialisable: the same records go to the
+//! provider, into the call log, and across a pipe where guests run in a
+//! process of their own.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Untrusted;
+use crate::message::{ContentPart, Message, OpaquePart, ToolCall, ToolDefinition};
+
+/// A model call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GenerateRequest {
+    /// The role of the model to ask; none is the run's first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Untrusted>,
+    /// The conversation so far.
+    pub messages: Vec<Message>,
+    /// How to sample.
+    #[serde(default)]
+    pub params: GenerateParams,
+    /// The shape that the answer must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_schema: Option<ResponseSchema>,
+    /// The tools that the model may call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<ToolDefinition>,
+    /// Whether it must.
+    #[serde(default, skip_serializing_if = "ToolChoice::is_auto")]
+    pub tool_choice: ToolChoice,
+}
+
+/// How to sample; what is not given is the run's or the provider's to choose.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the words of every provider's API")]
+pub struct GenerateParams {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<Untrusted>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_effort: Option<Untrusted>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choices: Option<u32>,
+}
+
+/// The shape of a structured answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseSchema {
+    /// Its name.
+    pub name: Untrusted,
+    /// JSON Schema.
+    pub schema: Untrusted,
+}
+
+/// Whether a model must call a tool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolChoice {
+    /// As it likes.
+    #[default]
+    Auto,
+    /// It must not.
+    None,
+    /// It must.
+    Required,
+    /// It must call this one.
+    Tool(Untrusted),
+}
+
+impl ToolChoice {
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
+}
+
+/// What a model answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// What the provider said the model was.
+    pub model: Untrusted,
+    /// At least one.
+    pub choices: Vec<Choice>,
+    /// What it took.
+    pub usage: Usage,
+}
+
+/// One of the answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// All text, joined.
+    pub text: Untrusted,
+    /// Tools that the model wants called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
+    /// Why it stopped.
+    pub finish_reason: FinishReason,
+    /// Parts to hand back with the next request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opaque: Vec<OpaquePart>,
+}
+
+/// Why a model stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// It was done.
+    Stop,
+    /// It was cut off.
+    Length,
+    /// It waits for tools.
+    ToolCalls,
+    /// It was silenced.
+    ContentFilter,
+    /// Something else.
+    Other(Untrusted),
+}
+
+/// Tokens as the provider counted them; none is unknown, never zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "the names say it, and `input` and `output` hold the others"
+)]
+pub struct Usage {
+    pub input_tokens: Option<u32>,
+    pub cached_input_tokens: Option<u32>,
+    pub output_tokens: Option<u32>,
+    pub reasoning_tokens: Option<u32>,
+}
+
+/// Why a model call gave no completion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "each is explained in `wit/types.wit`, where guests read it"
+)]
+pub enum ProviderError {
+    Denied(Untrusted),
+    UnknownStep(Untrusted),
+    UnknownModel(Untrusted),
+    InvalidRequest(Untrusted),
+    ContextTooLong(Untrusted),
+    ContentFiltered(Untrusted),
+    BudgetSpent(Untrusted),
+    Unavailable(Untrusted),
+    Other(Untrusted),
+}
+
+/// A search.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchRequest {
+    /// The index.
+    pub index: Untrusted,
+    /// What to look for.
+    pub query: Untrusted,
+    /// How many passages at most.
+    pub k: u32,
+}
+
+/// A passage that a search found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Passage {
+    /// The document's id.
+    pub id: Untrusted,
+    /// Its title.
+    pub title: Untrusted,
+    /// Its text.
+    pub text: Untrusted,
+    /// How well it fits.
+    pub score: f64,
+    /// 1 is the best.
+    pub rank: u32,
+    /// The document's metadata, as JSON.
+    pub metadata: Untrusted,
+}
+
+/// Why a search found nothing at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "each is explained in `wit/types.wit`, where guests read it"
+)]
+pub enum RetrievalError {
+    Denied(Untrusted),
+    UnknownStep(Untrusted),
+    UnknownIndex(Untrusted),
+    InvalidRequest(Untrusted),
+    Unavailable(Untrusted),
+    Other(Untrusted),
+}
+
+/// A tool call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolRequest {
+    /// The tool.
+    pub name: Untrusted,
+    /// JSON.
+    pub arguments: Untrusted,
+}
+
+/// What a tool answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolResult {
+    /// Its answer.
+    pub content: Vec<ContentPart>,
+    /// Whether it says that it failed.
+    pub is_error: bool,
+}
+
+/// Why a tool call gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "each is explained in `wit/tools.wit`, where guests read it"
+)]
+pub enum ToolError {
+    Denied(Untrusted),
+    UnknownStep(Untrusted),
+    UnknownTool(Untrusted),
+    InvalidRequest(Untrusted),
+    Unavailable(Untrusted),
+    Other(Untrusted),
+}
+
+/// What a case can read of a blob without reading it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactInfo {
+    /// Its name.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Whether it is an input of the run.
+    pub read_only: bool,
+}
+
+/// Why a blob could not be read or written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "each is explained in `wit/artifacts.wit`, where guests read it"
+)]
+pub enum ArtifactError {
+    Denied(Untrusted),
+    UnknownStep(Untrusted),
+    NotFound(Untrusted),
+    InvalidName(Untrusted),
+    ReadOnly(Untrusted),
+    Unavailable(Untrusted),
+    Other(Untrusted),
+}
+
+/// The longest name of a blob.
+const ARTIFACT_NAME_BYTES_MAX: usize = 128;
+
+/// Tells whether a blob may have this name: no path can be one.
+///
+/// ```
+/// use fapo_core::call::is_artifact_name;
+///
+/// assert!(is_artifact_name("notes-1.txt"));
+/// assert!(!is_artifact_name("../notes") && !is_artifact_name(".hidden") && !is_artifact_name(""));
+/// ```
+pub fn is_artifact_name(name: &str) -> bool {
+    (1..=ARTIFACT_NAME_BYTES_MAX).contains(&name.len())
+        && !name.starts_with('.')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}

@@ -1,0 +1,28 @@
+//! Records and rules of `fapo-host`: text and records in, records out.
+//!
+//! This package knows no wasm, network, clock, task or file. The modules stand
+//! in the order in which data flows: what a run is given, what a chain is, what
+//! it asked for and what came back, and what became of the case.
+
+#![warn(missing_docs)]
+#![forbid(unsafe_code)]
+
+pub mod untrusted;
+
+pub mod limits;
+pub mod manifest;
+
+pub mod case;
+pub mod chain;
+pub mod prompt;
+pub mod settings;
+
+pub mod call;
+pub mod message;
+pub mod trace;
+
+pub mod artifact;
+pub mod outcome;
+pub mod score;
+
+pub use untrusted::Untrusted;

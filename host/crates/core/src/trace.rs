@@ -1,0 +1,245 @@
+//! The course of a case as the host saw it: visits of steps, calls, log lines.
+//!
+//! It is written while the case runs and outlives the guest, so a chain that
+//! dies in its third step still shows what the first two did.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Untrusted;
+use crate::call::{
+    ArtifactError, Completion, GenerateRequest, Passage, ProviderError, RetrievalError,
+    SearchRequest, ToolError, ToolRequest, ToolResult,
+};
+
+/// All that the host saw of one guest in one case.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CaseTrace {
+    /// Visits in the order in which they began.
+    pub visits: Vec<Visit>,
+    /// Calls in the order in which they were made.
+    pub calls: Vec<Call>,
+    /// Log lines, the oldest first.
+    pub log: Vec<LogLine>,
+    /// Log lines that found no room.
+    pub log_lines_dropped: u64,
+    /// What the guest wrote to standard output and error.
+    pub stdio: Untrusted,
+    /// Bytes of it that found no room.
+    pub stdio_bytes_dropped: u64,
+}
+
+impl CaseTrace {
+    /// Returns the last output of each step, in the order of first visits.
+    pub fn step_outputs(&self) -> Vec<(&Untrusted, &Untrusted)> {
+        let mut outputs: Vec<(&Untrusted, &Untrusted)> = Vec::new();
+        for visit in &self.visits {
+            let Some(output) = &visit.output else {
+                continue;
+            };
+            match outputs.iter_mut().find(|(step, _)| *step == &visit.step) {
+                Some(slot) => slot.1 = output,
+                None => outputs.push((&visit.step, output)),
+            }
+        }
+        outputs
+    }
+
+    /// Returns the step that was open when the case ended, the innermost first.
+    pub fn open_step(&self) -> Option<&Untrusted> {
+        self.visits
+            .iter()
+            .rev()
+            .find(|visit| visit.is_open())
+            .map(|visit| &visit.step)
+    }
+
+    /// Returns the last step that failed.
+    pub fn failed_step(&self) -> Option<&Untrusted> {
+        self.visits
+            .iter()
+            .rev()
+            .find(|visit| visit.failure.is_some())
+            .map(|visit| &visit.step)
+    }
+
+    /// Returns the failures of the world that touched this case: what the
+    /// guest made of them cannot be told from a wrong answer.
+    pub fn world_failures(&self) -> impl Iterator<Item = (&Untrusted, &Untrusted)> {
+        self.calls.iter().filter_map(|call| match &call.body {
+            CallBody::Generate {
+                answer: Some(Err(ProviderError::Unavailable(why))),
+                ..
+            }
+            | CallBody::Search {
+                answer: Some(Err(RetrievalError::Unavailable(why))),
+                ..
+            }
+            | CallBody::Tool {
+                answer: Some(Err(ToolError::Unavailable(why))),
+                ..
+            }
+            | CallBody::Artifact {
+                error: Some(ArtifactError::Unavailable(why)),
+                ..
+            } => Some((&call.step, why)),
+            _ => None,
+        })
+    }
+}
+
+/// One visit of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Visit {
+    /// The step.
+    pub step: Untrusted,
+    /// 1 for the first visit in the case.
+    pub visit: u32,
+    /// What came out of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Untrusted>,
+    /// Why nothing did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Untrusted>,
+    /// Whether a replay put the output in the step's place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
+    /// When it began and ended.
+    pub span: Span,
+}
+
+impl Visit {
+    /// Tells whether the visit has neither ended nor failed.
+    pub fn is_open(&self) -> bool {
+        self.output.is_none() && self.failure.is_none()
+    }
+}
+
+/// Microseconds since the case began. No decision reads them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// When it began.
+    pub began_us: u64,
+    /// When it ended; zero while it has not.
+    pub ended_us: u64,
+}
+
+/// One call of an import.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// The step that asked.
+    pub step: Untrusted,
+    /// Its visit; zero when the step had not begun.
+    pub visit: u32,
+    /// What was asked and answered.
+    pub body: CallBody,
+    /// When it began and ended.
+    pub span: Span,
+}
+
+/// What was asked, and what was answered: none when the case ended first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "the variants are the imports, and their fields what each takes and gives"
+)]
+pub enum CallBody {
+    Generate {
+        request: Arc<GenerateRequest>,
+        answer: Option<Result<Arc<Completion>, ProviderError>>,
+    },
+    Search {
+        request: Arc<SearchRequest>,
+        answer: Option<Result<Arc<Vec<Passage>>, RetrievalError>>,
+    },
+    Tool {
+        request: Arc<ToolRequest>,
+        answer: Option<Result<Arc<ToolResult>, ToolError>>,
+    },
+    /// The blob itself stays in the store.
+    Artifact {
+        operation: ArtifactOperation,
+        name: Untrusted,
+        bytes: u64,
+        error: Option<ArtifactError>,
+    },
+}
+
+/// What was done with a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the functions of `wit/artifacts.wit`")]
+pub enum ArtifactOperation {
+    Read,
+    Write,
+    List,
+}
+
+/// A line that a guest wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// How much it matters.
+    pub level: Level,
+    /// What it says.
+    pub text: Untrusted,
+}
+
+/// How much a log line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the usual four")]
+pub enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn visit(step: &str, visit: u32, output: Option<&str>) -> Visit {
+        Visit {
+            step: step.into(),
+            visit,
+            output: output.map(Untrusted::from),
+            failure: None,
+            replaced: false,
+            span: Span::default(),
+        }
+    }
+
+    #[test]
+    fn a_step_that_ran_twice_shows_its_last_output_in_its_first_place() {
+        let trace = CaseTrace {
+            visits: vec![
+                visit("a", 1, Some("1")),
+                visit("b", 1, Some("2")),
+                visit("a", 2, Some("3")),
+            ],
+            ..CaseTrace::default()
+        };
+        let outputs: Vec<_> = trace
+            .step_outputs()
+            .iter()
+            .map(|(s, o)| (s.as_str(), o.as_str()))
+            .collect();
+        assert_eq!(outputs, [("a", "3"), ("b", "2")]);
+    }
+
+    #[test]
+    fn the_open_step_is_the_one_that_began_last() {
+        let trace = CaseTrace {
+            visits: vec![
+                visit("a", 1, None),
+                visit("b", 1, None),
+                visit("c", 1, Some("x")),
+            ],
+            ..CaseTrace::default()
+        };
+        assert_eq!(trace.open_step().map(Untrusted::as_str), Some("b"));
+    }
+}

@@ -1,0 +1,389 @@
+//! Between the records of `fapo-core` and the types of the contract's version
+//! 0.1. What a guest hands over is moved, never copied; what many may read,
+//! such as a recorded answer, is copied into the guest once.
+
+use fapo_core::Untrusted;
+use fapo_core::call::{
+    ArtifactError, ArtifactInfo, Completion, FinishReason, GenerateParams, GenerateRequest, Passage, ProviderError,
+    ResponseSchema, RetrievalError, SearchRequest, ToolChoice, ToolError, ToolRequest, ToolResult,
+};
+use fapo_core::case::Case;
+use fapo_core::chain::{
+    ChainInfo, Edge, ParameterInfo, ParameterKind, Placeholder, PromptInfo, StepInfo, StepKind,
+};
+use fapo_core::message::{ContentPart, Message, OpaquePart, Speaker, ToolCall, ToolDefinition};
+use fapo_core::outcome::Outcome;
+use fapo_core::score::Score;
+use fapo_core::settings::Settings;
+use fapo_core::trace::Visit;
+
+use crate::bindings::exports::fapo::tenant::{chain, scorer};
+use crate::bindings::fapo::tenant::{artifacts, tools, types as wit};
+
+// ------------------------------------------------------------------- cases
+
+pub(crate) fn test_case(case: &Case) -> wit::TestCase {
+    wit::TestCase {
+        case_id: case.id.as_str().into(),
+        task_type: text(&case.task_type),
+        context: case.context.clone(),
+        template_fields: case
+            .template_fields
+            .iter()
+            .map(|(name, value)| wit::TemplateField { name: text(name), value: text(value) })
+            .collect(),
+    }
+}
+
+pub(crate) fn scored_case(case: &Case) -> wit::ScoredCase {
+    wit::ScoredCase { case: test_case(case), expected: case.expected.clone(), metadata: case.metadata.clone() }
+}
+
+pub(crate) fn settings(settings: &Settings) -> wit::Settings {
+    wit::Settings {
+        prompts: settings
+            .prompts
+            .iter()
+            .map(|(name, template)| wit::Prompt { name: text(name), template: text(template) })
+            .collect(),
+        parameters: settings
+            .parameters
+            .iter()
+            .map(|(name, value)| wit::Parameter { name: text(name), value: text(value) })
+            .collect(),
+    }
+}
+
+pub(crate) fn outcome_in(outcome: wit::Outcome) -> Outcome {
+    Outcome {
+        output_text: outcome.output_text.into(),
+        diagnostics: outcome.diagnostics.into_iter().map(|d| (d.name.into(), d.text.into())).collect(),
+    }
+}
+
+pub(crate) fn outcome_out(outcome: &Outcome) -> wit::Outcome {
+    wit::Outcome {
+        output_text: text(&outcome.output_text),
+        diagnostics: outcome
+            .diagnostics
+            .iter()
+            .map(|(name, says)| wit::Diagnostic { name: text(name), text: text(says) })
+            .collect(),
+    }
+}
+
+pub(crate) fn step_record(visit: &Visit) -> wit::StepRecord {
+    wit::StepRecord {
+        step: text(&visit.step),
+        visit: visit.visit,
+        output: visit.output.as_ref().map(text),
+        failure: visit.failure.as_ref().map(text),
+    }
+}
+
+pub(crate) fn score(score: scorer::Score) -> Score {
+    Score {
+        composite: score.composite,
+        breakdown: score.breakdown.into_iter().map(|m| (m.name.into(), m.value)).collect(),
+        points: score.points.map(|p| (p.earned, p.possible)),
+        feedback: score.feedback.into(),
+        diagnostics: score.diagnostics.into_iter().map(Into::into).collect(),
+    }
+}
+
+// ------------------------------------------------------------- description
+
+pub(crate) fn chain_info(info: chain::ChainInfo) -> ChainInfo {
+    ChainInfo {
+        name: info.name.into(),
+        description: info.description.into(),
+        steps: info.steps.into_iter().map(step_info).collect(),
+        edges: info
+            .edges
+            .into_iter()
+            .map(|e| Edge { source: e.source.into(), target: e.target.into(), condition: e.condition.map(Into::into) })
+            .collect(),
+        prompts: info.prompts.into_iter().map(prompt_info).collect(),
+        parameters: info.parameters.into_iter().map(parameter_info).collect(),
+    }
+}
+
+fn step_info(step: chain::StepInfo) -> StepInfo {
+    StepInfo {
+        name: step.name.into(),
+        kind: match step.kind {
+            chain::StepKind::Llm => StepKind::Llm,
+            chain::StepKind::Retrieval => StepKind::Retrieval,
+            chain::StepKind::Code => StepKind::Code,
+            chain::StepKind::Agent => StepKind::Agent,
+            chain::StepKind::Other(kind) => StepKind::Other(kind.into()),
+        },
+        description: step.description.into(),
+        prompts: step.prompts.into_iter().map(Into::into).collect(),
+        parameters: step.parameters.into_iter().map(Into::into).collect(),
+    }
+}
+
+fn prompt_info(prompt: chain::PromptInfo) -> PromptInfo {
+    PromptInfo {
+        name: prompt.name.into(),
+        description: prompt.description.into(),
+        default_template: prompt.default_template.into(),
+        placeholders: prompt
+            .placeholders
+            .into_iter()
+            .map(|p| Placeholder { name: p.name.into(), required: p.required, description: p.description.into() })
+            .collect(),
+    }
+}
+
+fn parameter_info(parameter: chain::ParameterInfo) -> ParameterInfo {
+    ParameterInfo {
+        name: parameter.name.into(),
+        description: parameter.description.into(),
+        kind: match parameter.kind {
+            chain::ParameterKind::Boolean => ParameterKind::Boolean,
+            chain::ParameterKind::Integer(range) => ParameterKind::Integer { min: range.min, max: range.max },
+            chain::ParameterKind::Number(range) => ParameterKind::Number { min: range.min, max: range.max },
+            chain::ParameterKind::Choice(texts) => ParameterKind::Choice(texts.into_iter().map(Into::into).collect()),
+            chain::ParameterKind::Text(bytes) => ParameterKind::Text(bytes),
+        },
+        default: parameter.default.into(),
+    }
+}
+
+// ------------------------------------------------------------- model calls
+
+pub(crate) fn generate_request(request: wit::GenerateRequest) -> (Untrusted, GenerateRequest) {
+    let params = request.params;
+    let converted = GenerateRequest {
+        model: request.model.map(Into::into),
+        messages: request.messages.into_iter().map(message).collect(),
+        params: GenerateParams {
+            temperature: params.temperature,
+            top_p: params.top_p,
+            max_tokens: params.max_tokens,
+            seed: params.seed,
+            stop: params.stop.into_iter().map(Into::into).collect(),
+            reasoning_effort: params.reasoning_effort.map(Into::into),
+            choices: params.choices,
+        },
+        response_schema: request
+            .response_schema
+            .map(|s| ResponseSchema { name: s.name.into(), schema: s.schema.into() }),
+        tools: request.tools.into_iter().map(tool_definition_in).collect(),
+        tool_choice: match request.tool_choice {
+            wit::ToolChoice::Auto => ToolChoice::Auto,
+            wit::ToolChoice::None => ToolChoice::None,
+            wit::ToolChoice::Required => ToolChoice::Required,
+            wit::ToolChoice::Tool(name) => ToolChoice::Tool(name.into()),
+        },
+    };
+    (request.step.into(), converted)
+}
+
+fn message(message: wit::Message) -> Message {
+    Message {
+        role: match message.role {
+            wit::Role::System => Speaker::System,
+            wit::Role::User => Speaker::User,
+            wit::Role::Assistant => Speaker::Assistant,
+            wit::Role::Tool => Speaker::Tool,
+        },
+        content: message
+            .content
+            .into_iter()
+            .map(|part| match part {
+                wit::ContentPart::Text(text) => ContentPart::Text(text.into()),
+                wit::ContentPart::Media(media) => {
+                    ContentPart::Media { media_type: media.media_type.into(), data: media.data }
+                }
+                wit::ContentPart::Opaque(part) => {
+                    ContentPart::Opaque(OpaquePart { provider: part.provider.into(), data: part.data.into() })
+                }
+            })
+            .collect(),
+        tool_calls: message
+            .tool_calls
+            .into_iter()
+            .map(|c| ToolCall { id: c.id.into(), name: c.name.into(), arguments: c.arguments.into() })
+            .collect(),
+        tool_call_id: message.tool_call_id.map(Into::into),
+    }
+}
+
+pub(crate) fn completion(completion: &Completion) -> wit::Completion {
+    wit::Completion {
+        model: text(&completion.model),
+        choices: completion
+            .choices
+            .iter()
+            .map(|choice| wit::Choice {
+                text: text(&choice.text),
+                tool_calls: choice
+                    .tool_calls
+                    .iter()
+                    .map(|c| wit::ToolCall { id: text(&c.id), name: text(&c.name), arguments: text(&c.arguments) })
+                    .collect(),
+                finish_reason: match &choice.finish_reason {
+                    FinishReason::Stop => wit::FinishReason::Stop,
+                    FinishReason::Length => wit::FinishReason::Length,
+                    FinishReason::ToolCalls => wit::FinishReason::ToolCalls,
+                    FinishReason::ContentFilter => wit::FinishReason::ContentFilter,
+                    FinishReason::Other(why) => wit::FinishReason::Other(text(why)),
+                },
+                opaque: choice
+                    .opaque
+                    .iter()
+                    .map(|o| wit::OpaquePart { provider: text(&o.provider), data: text(&o.data) })
+                    .collect(),
+            })
+            .collect(),
+        usage: wit::Usage {
+            input_tokens: completion.usage.input_tokens,
+            cached_input_tokens: completion.usage.cached_input_tokens,
+            output_tokens: completion.usage.output_tokens,
+            reasoning_tokens: completion.usage.reasoning_tokens,
+        },
+    }
+}
+
+pub(crate) fn provider_error_out(error: ProviderError) -> wit::ProviderError {
+    match error {
+        ProviderError::Denied(why) => wit::ProviderError::Denied(why.into_string()),
+        ProviderError::UnknownStep(why) => wit::ProviderError::UnknownStep(why.into_string()),
+        ProviderError::UnknownModel(why) => wit::ProviderError::UnknownModel(why.into_string()),
+        ProviderError::InvalidRequest(why) => wit::ProviderError::InvalidRequest(why.into_string()),
+        ProviderError::ContextTooLong(why) => wit::ProviderError::ContextTooLong(why.into_string()),
+        ProviderError::ContentFiltered(why) => wit::ProviderError::ContentFiltered(why.into_string()),
+        ProviderError::BudgetSpent(why) => wit::ProviderError::BudgetSpent(why.into_string()),
+        ProviderError::Unavailable(why) => wit::ProviderError::Unavailable(why.into_string()),
+        ProviderError::Other(why) => wit::ProviderError::Other(why.into_string()),
+    }
+}
+
+// ------------------------------------------------- search, tools, artifacts
+
+pub(crate) fn search_request(request: wit::SearchRequest) -> (Untrusted, SearchRequest) {
+    let converted = SearchRequest { index: request.index.into(), query: request.query.into(), k: request.k };
+    (request.step.into(), converted)
+}
+
+pub(crate) fn passage(passage: &Passage) -> wit::Passage {
+    wit::Passage {
+        id: text(&passage.id),
+        title: text(&passage.title),
+        text: text(&passage.text),
+        score: passage.score,
+        rank: passage.rank,
+        metadata: text(&passage.metadata),
+    }
+}
+
+pub(crate) fn retrieval_error_out(error: RetrievalError) -> wit::RetrievalError {
+    match error {
+        RetrievalError::Denied(why) => wit::RetrievalError::Denied(why.into_string()),
+        RetrievalError::UnknownStep(why) => wit::RetrievalError::UnknownStep(why.into_string()),
+        RetrievalError::UnknownIndex(why) => wit::RetrievalError::UnknownIndex(why.into_string()),
+        RetrievalError::InvalidRequest(why) => wit::RetrievalError::InvalidRequest(why.into_string()),
+        RetrievalError::Unavailable(why) => wit::RetrievalError::Unavailable(why.into_string()),
+        RetrievalError::Other(why) => wit::RetrievalError::Other(why.into_string()),
+    }
+}
+
+pub(crate) fn tool_request(request: tools::ToolRequest) -> (Untrusted, ToolRequest) {
+    let converted = ToolRequest { name: request.name.into(), arguments: request.arguments.into() };
+    (request.step.into(), converted)
+}
+
+fn tool_definition_in(tool: wit::ToolDefinition) -> ToolDefinition {
+    ToolDefinition {
+        name: tool.name.into(),
+        description: tool.description.into(),
+        parameters: tool.parameters.into(),
+    }
+}
+
+pub(crate) fn tool_definition_out(tool: ToolDefinition) -> wit::ToolDefinition {
+    wit::ToolDefinition {
+        name: tool.name.into_string(),
+        description: tool.description.into_string(),
+        parameters: tool.parameters.into_string(),
+    }
+}
+
+pub(crate) fn tool_result(result: &ToolResult) -> tools::ToolResult {
+    tools::ToolResult {
+        content: result
+            .content
+            .iter()
+            .map(|part| match part {
+                ContentPart::Text(says) => wit::ContentPart::Text(text(says)),
+                ContentPart::Media { media_type, data } => {
+                    wit::ContentPart::Media(wit::Media { media_type: text(media_type), data: data.clone() })
+                }
+                ContentPart::Opaque(part) => {
+                    wit::ContentPart::Opaque(wit::OpaquePart { provider: text(&part.provider), data: text(&part.data) })
+                }
+            })
+            .collect(),
+        is_error: result.is_error,
+    }
+}
+
+pub(crate) fn tool_error_out(error: ToolError) -> tools::ToolError {
+    match error {
+        ToolError::Denied(why) => tools::ToolError::Denied(why.into_string()),
+        ToolError::UnknownStep(why) => tools::ToolError::UnknownStep(why.into_string()),
+        ToolError::UnknownTool(why) => tools::ToolError::UnknownTool(why.into_string()),
+        ToolError::InvalidRequest(why) => tools::ToolError::InvalidRequest(why.into_string()),
+        ToolError::Unavailable(why) => tools::ToolError::Unavailable(why.into_string()),
+        ToolError::Other(why) => tools::ToolError::Other(why.into_string()),
+    }
+}
+
+pub(crate) fn artifact_info(info: ArtifactInfo) -> artifacts::ArtifactInfo {
+    artifacts::ArtifactInfo { name: info.name, size: info.size, read_only: info.read_only }
+}
+
+pub(crate) fn artifact_error_out(error: ArtifactError) -> artifacts::ArtifactError {
+    match error {
+        ArtifactError::Denied(why) => artifacts::ArtifactError::Denied(why.into_string()),
+        ArtifactError::UnknownStep(why) => artifacts::ArtifactError::UnknownStep(why.into_string()),
+        ArtifactError::NotFound(why) => artifacts::ArtifactError::NotFound(why.into_string()),
+        ArtifactError::InvalidName(why) => artifacts::ArtifactError::InvalidName(why.into_string()),
+        ArtifactError::ReadOnly(why) => artifacts::ArtifactError::ReadOnly(why.into_string()),
+        ArtifactError::Unavailable(why) => artifacts::ArtifactError::Unavailable(why.into_string()),
+        ArtifactError::Other(why) => artifacts::ArtifactError::Other(why.into_string()),
+    }
+}
+
+// ------------------------------------------------------------------- sizes
+
+fn text(text: &Untrusted) -> String {
+    text.as_str().to_owned()
+}
+
+/// Returns the bytes of some texts together.
+pub(crate) fn text_bytes<'a>(texts: impl IntoIterator<Item = &'a Untrusted>) -> usize {
+    texts.into_iter().map(|text| text.as_str().len()).sum()
+}
+
+/// Returns the bytes of a message's content.
+pub(crate) fn parts_bytes(parts: &[ContentPart]) -> usize {
+    parts
+        .iter()
+        .map(|part| match part {
+            ContentPart::Text(text) => text.as_str().len(),
+            ContentPart::Media { media_type, data } => media_type.as_str().len() + data.len(),
+            ContentPart::Opaque(part) => text_bytes([&part.provider, &part.data]),
+        })
+        .sum()
+}
+
+/// Returns the bytes of a message.
+pub(crate) fn message_bytes(message: &Message) -> usize {
+    parts_bytes(&message.content)
+        + message.tool_calls.iter().map(|c| text_bytes([&c.id, &c.name, &c.arguments])).sum::<usize>()
+        + message.tool_call_id.as_ref().map_or(0, |id| id.as_str().len())
+}

@@ -1,0 +1,297 @@
+//! One instance at work: its state, its way through the guest runtime, and
+//! what is left of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use fapo_core::Untrusted;
+use fapo_core::case::CaseId;
+use fapo_core::limits::Limits;
+use fapo_core::manifest::{Capability, Role};
+use fapo_core::outcome::Failure;
+use fapo_core::trace::CallBody;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use wasmtime::component::{Instance, InstancePre, ResourceTable};
+use wasmtime::{Store, UpdateDeadline};
+
+use crate::bindings::fapo::tenant::types;
+use crate::failure;
+use crate::imports::{Answer, CallSite, Imports};
+use crate::meter::{CpuMeter, MemoryMeter, Metered};
+use crate::recorder::{Recorder, Spent};
+use crate::sandbox::Shared;
+use crate::tenant::{GuestRun, Used};
+use crate::wasi::Wasi;
+
+/// Everything about a guest that is settled before it starts.
+pub(crate) struct Prepared {
+    pub(crate) role: Role,
+    pub(crate) granted: BTreeSet<Capability>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) imports: Imports,
+    /// The declared steps; none where every name will do.
+    pub(crate) steps: Option<Arc<BTreeSet<String>>>,
+    pub(crate) case: CaseId,
+    /// Of the guest's clock and randomness.
+    pub(crate) seed: u64,
+}
+
+/// The state of one instance.
+pub(crate) struct Guest {
+    pub(crate) role: Role,
+    granted: BTreeSet<Capability>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) imports: Imports,
+    steps: Option<Arc<BTreeSet<String>>>,
+    case: CaseId,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) counts: Counts,
+    pub(crate) artifact_bytes: BTreeMap<String, u64>,
+    pub(crate) memory: MemoryMeter,
+    pub(crate) table: ResourceTable,
+    pub(crate) wasi: Wasi,
+    cpu: Arc<CpuMeter>,
+    /// The runtime of whoever runs the sandbox, where imports are served.
+    io: Handle,
+}
+
+/// How often each import was called.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) provider: u64,
+    pub(crate) retrieval: u64,
+    pub(crate) tools: u64,
+    pub(crate) artifacts: u64,
+}
+
+impl types::Host for Guest {}
+
+impl Guest {
+    /// Returns a count one higher, or ends the guest when it may not be.
+    pub(crate) fn spend(&self, key: &'static str, count: u64) -> Result<u64, Spent> {
+        self.check_bytes(key, count + 1)?;
+        Ok(count + 1)
+    }
+
+    /// Ends the guest when a number is above a limit.
+    pub(crate) fn check_bytes(&self, key: &'static str, bytes: u64) -> Result<(), Spent> {
+        let max = self.limits.get(key).expect("keys are taken from the table of limits");
+        if bytes <= max { Ok(()) } else { Err(Spent { key, max }) }
+    }
+
+    /// Returns what stands behind an import, or why nothing does.
+    pub(crate) fn import<T>(
+        &self,
+        capability: Capability,
+        behind: impl FnOnce(&Imports) -> Option<T>,
+    ) -> Result<T, String> {
+        let name = capability.name();
+        if !self.granted.contains(&capability) {
+            let role = match self.role {
+                Role::Chain => "chain",
+                Role::Scorer => "scorer",
+            };
+            return Err(format!("`{name}` is not granted to the {role}"));
+        }
+        behind(&self.imports).ok_or_else(|| format!("this run has no `{name}`"))
+    }
+
+    /// Checks that a step is declared; the error is what the guest is told.
+    pub(crate) fn check_step(&self, step: &str) -> Result<(), Untrusted> {
+        match &self.steps {
+            Some(steps) if !steps.contains(step) => Err(step.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes a call and returns where it comes from, and its place in the trace.
+    pub(crate) fn call_begins(&self, step: Untrusted, body: CallBody) -> (CallSite, usize) {
+        let (at, visit) = self.recorder.call_begins(&step, body);
+        let mut site = self.site(step, at);
+        site.visit = visit;
+        (site, at)
+    }
+
+    pub(crate) fn site(&self, step: Untrusted, at: usize) -> CallSite {
+        CallSite {
+            role: self.role,
+            case: self.case.clone(),
+            step,
+            visit: 0,
+            seq: u32::try_from(at).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Sends a question to whoever answers it.
+    ///
+    /// Answers that are there at once, from a cache or a script, cost no
+    /// change of threads. The rest wait on the runtime that serves imports,
+    /// so that a guest that spins cannot delay a neighbour's answer. None of
+    /// it is charged to the guest.
+    pub(crate) async fn ask<T: Send + 'static>(&mut self, future: impl Future<Output = T> + Send + 'static) -> Asked<T> {
+        let mut future: Answer<T> = Box::pin(future);
+        let at_once = std::future::poll_fn(|context| {
+            let _served_there = self.io.enter();
+            self.cpu.pause();
+            let polled = future.as_mut().poll(context);
+            self.cpu.resume();
+            Poll::Ready(polled)
+        });
+        match at_once.await {
+            Poll::Ready(answer) => Asked::Answered(answer),
+            Poll::Pending => Asked::Waiting(Waiting(self.io.spawn(future))),
+        }
+    }
+}
+
+/// A question on its way.
+pub(crate) enum Asked<T> {
+    Answered(T),
+    Waiting(Waiting<T>),
+}
+
+impl<T> Asked<T> {
+    pub(crate) async fn answer(self) -> T {
+        match self {
+            Self::Answered(answer) => answer,
+            Self::Waiting(waiting) => waiting.await,
+        }
+    }
+}
+
+/// A question that is given up when nobody waits for its answer any more.
+pub(crate) struct Waiting<T>(JoinHandle<T>);
+
+impl<T> Future for Waiting<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        Pin::new(&mut self.0).poll(context).map(|joined| match joined {
+            Ok(answer) => answer,
+            Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+            Err(_) => panic!("an import was stopped while its guest waited for it"),
+        })
+    }
+}
+
+impl<T> Drop for Waiting<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What is called in an instance: given its store, the answer or how it ended.
+pub(crate) type Work<T> =
+    Box<dyn for<'a> FnOnce(&'a mut Store<Guest>, Instance) -> WorkDone<'a, T> + Send>;
+
+/// The answer of some work: the outer error is the instance's end, the inner
+/// one what the guest returned as an error of its own.
+pub(crate) type WorkDone<'a, T> =
+    Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, failure::Returned>>> + Send + 'a>>;
+
+/// Runs some work in a fresh instance, and tells what came of it.
+pub(crate) async fn run<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    pre: InstancePre<Guest>,
+    prepared: Prepared,
+    work: Work<T>,
+) -> GuestRun<T> {
+    let limits = prepared.limits.clone();
+    let (cpu_ms, wall_ms) = match prepared.role {
+        Role::Chain => (limits.cpu_ms_max, limits.wall_ms_max),
+        Role::Scorer => (limits.scorer_cpu_ms_max, limits.scorer_wall_ms_max),
+    };
+    // Waiting for a place is nobody's fault, so it is on nobody's clock.
+    let place = shared.places.clone().acquire_owned().await.expect("the sandbox never closes its places");
+    let recorder = Arc::new(Recorder::new(limits));
+    let cpu = Arc::new(CpuMeter::default());
+    let ended = failure::Ended::new(&recorder, prepared.role, cpu_ms, wall_ms);
+    let task = {
+        let shared = shared.clone();
+        let recorder = recorder.clone();
+        let meter = cpu.clone();
+        let io = Handle::current();
+        Metered::new(cpu.clone(), async move {
+            // Declared first, so it is dropped last: the place is free once the store is.
+            let _place = place;
+            let mut store = store(&shared, prepared, recorder, meter, cpu_ms, io);
+            let answer = async {
+                let instance = pre.instantiate_async(&mut store).await?;
+                work(&mut store, instance).await
+            }
+            .await;
+            let memory = &store.data().memory;
+            (answer, memory.denied.clone(), memory.memory_bytes_peak)
+        })
+    };
+    let mut task = shared.guests.spawn(task);
+    let joined = match tokio::time::timeout(Duration::from_millis(wall_ms), &mut task).await {
+        Ok(joined) => Some(joined),
+        Err(_) => {
+            // It ends at its next tick; until then the store holds its place.
+            task.abort();
+            let _ = task.await;
+            None
+        }
+    };
+    let (result, memory_bytes): (Result<T, Failure>, u64) = match joined {
+        Some(Ok((Ok(Ok(answer)), _, peak))) => (Ok(answer), peak),
+        Some(Ok((Ok(Err(returned)), _, peak))) => (Err(ended.by_itself(returned)), peak),
+        Some(Ok((Err(error), denied, peak))) => (Err(ended.by_error(error, denied)), peak),
+        Some(Err(join)) => (Err(ended.by_host_panic(join)), 0),
+        None => (Err(ended.by_clock()), 0),
+    };
+    GuestRun {
+        result,
+        used: Used { cpu_us: cpu.used_us(), wall_us: recorder.elapsed_us(), memory_bytes },
+        trace: recorder.take(),
+    }
+}
+
+fn store(
+    shared: &Shared,
+    prepared: Prepared,
+    recorder: Arc<Recorder>,
+    cpu: Arc<CpuMeter>,
+    cpu_ms: u64,
+    io: Handle,
+) -> Store<Guest> {
+    let limits = prepared.limits;
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(limits.resources_max as usize);
+    let guest = Guest {
+        role: prepared.role,
+        granted: prepared.granted,
+        imports: prepared.imports,
+        steps: prepared.steps,
+        case: prepared.case,
+        counts: Counts::default(),
+        artifact_bytes: BTreeMap::new(),
+        memory: MemoryMeter::new(limits.clone()),
+        table,
+        wasi: Wasi::new(prepared.seed, limits.random_bytes_max, recorder.clone()),
+        recorder,
+        cpu: cpu.clone(),
+        limits: limits.clone(),
+        io,
+    };
+    let mut store = Store::new(&shared.engine, guest);
+    store.limiter(|guest| &mut guest.memory);
+    store.set_hostcall_fuel(limits.hostcall_bytes_max as usize);
+    store.set_max_component_handles(limits.handles_max as usize);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(move |_| {
+        Ok(if cpu.used_ns_in_poll() > cpu_ms.saturating_mul(1_000_000) {
+            UpdateDeadline::Interrupt
+        } else if cpu.should_yield() {
+            UpdateDeadline::Yield(1)
+        } else {
+            UpdateDeadline::Continue(1)
+        })
+    });
+    store
+}

@@ -1,0 +1,145 @@
+//! `fapo:tenant/provider`: model calls.
+
+use std::sync::Arc;
+
+use fapo_core::call::{Completion, GenerateRequest, ProviderError};
+use fapo_core::manifest::Capability;
+use fapo_core::trace::CallBody;
+
+use crate::bindings::fapo::tenant::provider::Host;
+use crate::bindings::fapo::tenant::types as wit;
+use crate::convert::{self, text_bytes};
+use crate::guest::{Asked, Guest};
+use crate::recorder::Spent;
+
+impl Host for Guest {
+    async fn generate(
+        &mut self,
+        request: wit::GenerateRequest,
+    ) -> wasmtime::Result<Result<wit::Completion, wit::ProviderError>> {
+        let asked = self.ask_model(request).await?;
+        Ok(answer(asked).await)
+    }
+
+    async fn generate_many(
+        &mut self,
+        requests: Vec<wit::GenerateRequest>,
+    ) -> wasmtime::Result<Vec<Result<wit::Completion, wit::ProviderError>>> {
+        let mut asked = Vec::with_capacity(requests.len());
+        for request in requests {
+            asked.push(self.ask_model(request).await?);
+        }
+        let mut answers = Vec::with_capacity(asked.len());
+        for asked in asked {
+            answers.push(answer(asked).await);
+        }
+        Ok(answers)
+    }
+}
+
+type Answered = Result<Arc<Completion>, ProviderError>;
+
+async fn answer(asked: Result<Asked<Answered>, ProviderError>) -> Result<wit::Completion, wit::ProviderError> {
+    let answered = match asked {
+        Ok(asked) => asked.answer().await,
+        Err(refused) => Err(refused),
+    };
+    answered.map(|completion| convert::completion(&completion)).map_err(convert::provider_error_out)
+}
+
+impl Guest {
+    /// Sends one request on its way. The outer error ends the guest.
+    async fn ask_model(&mut self, request: wit::GenerateRequest) -> Result<Result<Asked<Answered>, ProviderError>, Spent> {
+        self.counts.provider = self.spend("provider_calls_max", self.counts.provider)?;
+        let (step, request) = convert::generate_request(request);
+        let provider = match self.import(Capability::Provider, |imports| imports.provider.clone()) {
+            Ok(provider) => provider,
+            Err(why) => return Ok(Err(ProviderError::Denied(why.into()))),
+        };
+        if let Err(why) = self.check_step(step.as_str()) {
+            return Ok(Err(ProviderError::UnknownStep(why)));
+        }
+        self.check_bytes("request_bytes_max", request_bytes(&request))?;
+        if let Some(why) = shape_error(&request) {
+            return Ok(Err(ProviderError::InvalidRequest(why.into())));
+        }
+        let request = Arc::new(request);
+        let body = CallBody::Generate { request: request.clone(), answer: None };
+        let (site, at) = self.call_begins(step, body);
+        let recorder = self.recorder.clone();
+        let bytes_max = self.limits.answer_bytes_max;
+        let answer = provider.generate(site, request);
+        Ok(Ok(self
+            .ask(async move {
+                let answer = match answer.await {
+                    Ok(completion) if completion_bytes(&completion) > bytes_max => {
+                        Err(ProviderError::Other(too_large(bytes_max).into()))
+                    }
+                    Ok(completion) if completion.choices.is_empty() => {
+                        Err(ProviderError::Other("the provider answered without a choice".into()))
+                    }
+                    Ok(completion) => Ok(Arc::new(completion)),
+                    Err(error) => Err(error),
+                };
+                recorder.call_ends(at, |body| {
+                    if let CallBody::Generate { answer: slot, .. } = body {
+                        *slot = Some(answer.clone());
+                    }
+                });
+                answer
+            })
+            .await))
+    }
+}
+
+/// Says that an answer does not fit, in the words of every import.
+pub(super) fn too_large(bytes_max: u64) -> String {
+    format!("the answer is larger than `answer_bytes_max`, which is {bytes_max}")
+}
+
+/// Returns what is wrong with a request's shape.
+fn shape_error(request: &GenerateRequest) -> Option<String> {
+    if request.messages.is_empty() {
+        return Some("the request has no message".into());
+    }
+    let params = &request.params;
+    let in_range = |value: Option<f64>, max: f64| value.is_none_or(|value| (0.0..=max).contains(&value));
+    if !in_range(params.temperature, 10.0) {
+        return Some("`temperature` must be a number from 0 to 10".into());
+    }
+    if !in_range(params.top_p, 1.0) {
+        return Some("`top_p` must be a number from 0 to 1".into());
+    }
+    if params.max_tokens == Some(0) || params.choices == Some(0) {
+        return Some("`max_tokens` and `choices` must be at least 1".into());
+    }
+    let json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    if request.response_schema.as_ref().is_some_and(|schema| !json(schema.schema.as_str())) {
+        return Some("`response_schema` is not JSON".into());
+    }
+    request
+        .tools
+        .iter()
+        .find(|tool| !json(tool.parameters.as_str()))
+        .map(|tool| format!("the parameters of tool `{}` are not JSON", tool.name))
+}
+
+fn request_bytes(request: &GenerateRequest) -> u64 {
+    let messages: usize = request.messages.iter().map(convert::message_bytes).sum();
+    let schema = request.response_schema.as_ref().map_or(0, |s| text_bytes([&s.name, &s.schema]));
+    let tools: usize = request.tools.iter().map(|t| text_bytes([&t.name, &t.description, &t.parameters])).sum();
+    let stop = text_bytes(&request.params.stop);
+    (messages + schema + tools + stop) as u64
+}
+
+fn completion_bytes(completion: &Completion) -> u64 {
+    completion
+        .choices
+        .iter()
+        .map(|choice| {
+            choice.text.as_str().len()
+                + choice.tool_calls.iter().map(|c| text_bytes([&c.id, &c.name, &c.arguments])).sum::<usize>()
+                + choice.opaque.iter().map(|o| text_bytes([&o.provider, &o.data])).sum::<usize>()
+        })
+        .sum::<usize>() as u64
+}

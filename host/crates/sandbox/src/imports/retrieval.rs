@@ -1,0 +1,101 @@
+//! `fapo:tenant/retrieval`: search.
+
+use std::sync::Arc;
+
+use fapo_core::call::{Passage, RetrievalError};
+use fapo_core::manifest::Capability;
+use fapo_core::trace::CallBody;
+
+use super::provider::too_large;
+use crate::bindings::fapo::tenant::retrieval::Host;
+use crate::bindings::fapo::tenant::types as wit;
+use crate::convert::{self, text_bytes};
+use crate::guest::{Asked, Guest};
+use crate::recorder::Spent;
+
+impl Host for Guest {
+    async fn search(
+        &mut self,
+        request: wit::SearchRequest,
+    ) -> wasmtime::Result<Result<Vec<wit::Passage>, wit::RetrievalError>> {
+        let asked = self.ask_index(request).await?;
+        Ok(answer(asked).await)
+    }
+
+    async fn search_many(
+        &mut self,
+        requests: Vec<wit::SearchRequest>,
+    ) -> wasmtime::Result<Vec<Result<Vec<wit::Passage>, wit::RetrievalError>>> {
+        let mut asked = Vec::with_capacity(requests.len());
+        for request in requests {
+            asked.push(self.ask_index(request).await?);
+        }
+        let mut answers = Vec::with_capacity(asked.len());
+        for asked in asked {
+            answers.push(answer(asked).await);
+        }
+        Ok(answers)
+    }
+}
+
+type Answered = Result<Arc<Vec<Passage>>, RetrievalError>;
+
+async fn answer(asked: Result<Asked<Answered>, RetrievalError>) -> Result<Vec<wit::Passage>, wit::RetrievalError> {
+    let answered = match asked {
+        Ok(asked) => asked.answer().await,
+        Err(refused) => Err(refused),
+    };
+    answered
+        .map(|passages| passages.iter().map(convert::passage).collect())
+        .map_err(convert::retrieval_error_out)
+}
+
+impl Guest {
+    /// Sends one query on its way. The outer error ends the guest.
+    async fn ask_index(&mut self, request: wit::SearchRequest) -> Result<Result<Asked<Answered>, RetrievalError>, Spent> {
+        self.counts.retrieval = self.spend("retrieval_calls_max", self.counts.retrieval)?;
+        let (step, request) = convert::search_request(request);
+        let retriever = match self.import(Capability::Retrieval, |imports| imports.retriever.clone()) {
+            Ok(retriever) => retriever,
+            Err(why) => return Ok(Err(RetrievalError::Denied(why.into()))),
+        };
+        if let Err(why) = self.check_step(step.as_str()) {
+            return Ok(Err(RetrievalError::UnknownStep(why)));
+        }
+        self.check_bytes("request_bytes_max", text_bytes([&request.index, &request.query]) as u64)?;
+        if request.query.as_str().trim().is_empty() {
+            return Ok(Err(RetrievalError::InvalidRequest("the query is empty".into())));
+        }
+        let k_max = self.limits.retrieval_k_max;
+        if request.k == 0 || u64::from(request.k) > k_max {
+            let why = format!("`k` is {}, and must be from 1 to {k_max} (`retrieval_k_max`)", request.k);
+            return Ok(Err(RetrievalError::InvalidRequest(why.into())));
+        }
+        let request = Arc::new(request);
+        let (site, at) = self.call_begins(step, CallBody::Search { request: request.clone(), answer: None });
+        let recorder = self.recorder.clone();
+        let bytes_max = self.limits.answer_bytes_max;
+        let answer = retriever.search(site, request);
+        Ok(Ok(self
+            .ask(async move {
+                let answer = match answer.await {
+                    Ok(passages) if passages_bytes(&passages) > bytes_max => {
+                        Err(RetrievalError::Other(too_large(bytes_max).into()))
+                    }
+                    Ok(passages) => Ok(Arc::new(passages)),
+                    Err(error) => Err(error),
+                };
+                recorder.call_ends(at, |body| {
+                    if let CallBody::Search { answer: slot, .. } = body {
+                        *slot = Some(answer.clone());
+                    }
+                });
+                answer
+            })
+            .await))
+    }
+}
+
+fn passages_bytes(passages: &[Passage]) -> u64 {
+    passages.iter().map(|p| text_bytes([&p.id, &p.title, &p.text, &p.metadata])).sum::<usize>() as u64
+}

@@ -1,0 +1,200 @@
+//! What a guest has used: CPU time by the thread's own clock, and memory.
+//!
+//! CPU is charged only while the guest's future is being polled. A deadline in
+//! epochs alone would also count the time that a chain waits for a model, and
+//! kill every chain that does.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use fapo_core::limits::Limits;
+use fapo_core::outcome::LimitHit;
+use rustix::time::{ClockId, clock_gettime};
+use wasmtime::ResourceLimiter;
+
+use crate::engine::TICK;
+
+/// CPU time that one guest has used.
+#[derive(Debug, Default)]
+pub(crate) struct CpuMeter {
+    used_ns: AtomicU64,
+    /// The thread's CPU clock since when the running poll is charged.
+    charged_since_ns: AtomicU64,
+    /// The thread's CPU clock when the running poll began.
+    poll_began_ns: AtomicU64,
+}
+
+impl CpuMeter {
+    /// Returns what was used until now; called from inside a poll.
+    pub(crate) fn used_ns_in_poll(&self) -> u64 {
+        self.used_ns.load(Relaxed) + self.uncharged_ns()
+    }
+
+    /// Returns what was used; called when no poll runs.
+    pub(crate) fn used_us(&self) -> u64 {
+        self.used_ns.load(Relaxed) / 1000
+    }
+
+    /// Tells whether the running poll has had its share of the thread.
+    pub(crate) fn should_yield(&self) -> bool {
+        thread_cpu_ns().saturating_sub(self.poll_began_ns.load(Relaxed)) >= TICK.as_nanos() as u64
+    }
+
+    /// Stops charging while the host works on the guest's behalf, in a poll.
+    pub(crate) fn pause(&self) {
+        self.used_ns.fetch_add(self.uncharged_ns(), Relaxed);
+    }
+
+    /// Charges again.
+    pub(crate) fn resume(&self) {
+        self.charged_since_ns.store(thread_cpu_ns(), Relaxed);
+    }
+
+    fn poll_begins(&self) {
+        let now = thread_cpu_ns();
+        self.poll_began_ns.store(now, Relaxed);
+        self.charged_since_ns.store(now, Relaxed);
+    }
+
+    fn uncharged_ns(&self) -> u64 {
+        thread_cpu_ns().saturating_sub(self.charged_since_ns.load(Relaxed))
+    }
+}
+
+fn thread_cpu_ns() -> u64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// A future whose polls are charged to a meter.
+pub(crate) struct Metered<F> {
+    meter: Arc<CpuMeter>,
+    future: Pin<Box<F>>,
+}
+
+impl<F> Metered<F> {
+    pub(crate) fn new(meter: Arc<CpuMeter>, future: F) -> Self {
+        Self { meter, future: Box::pin(future) }
+    }
+}
+
+impl<F: Future> Future for Metered<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        self.meter.poll_begins();
+        let polled = self.future.as_mut().poll(context);
+        self.meter.pause();
+        polled
+    }
+}
+
+/// Memory and tables of one instance, summed over all of them.
+///
+/// The runtime's own limiter bounds each memory by itself, so four memories
+/// may use four times the limit.
+#[derive(Debug)]
+pub(crate) struct MemoryMeter {
+    memory_bytes: u64,
+    pub(crate) memory_bytes_peak: u64,
+    table_elements: u64,
+    limits: Arc<Limits>,
+    /// The last thing that was denied.
+    pub(crate) denied: Option<LimitHit>,
+}
+
+impl MemoryMeter {
+    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+        Self { memory_bytes: 0, memory_bytes_peak: 0, table_elements: 0, limits, denied: None }
+    }
+
+    fn deny(&mut self, key: &str, value: u64) -> wasmtime::Result<bool> {
+        self.denied = Some(LimitHit { key: key.into(), value });
+        Ok(false)
+    }
+}
+
+impl ResourceLimiter for MemoryMeter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let sum = self.memory_bytes - current as u64 + desired as u64;
+        if sum > self.limits.memory_bytes_max {
+            return self.deny("memory_bytes_max", self.limits.memory_bytes_max);
+        }
+        self.memory_bytes = sum;
+        self.memory_bytes_peak = self.memory_bytes_peak.max(sum);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let sum = self.table_elements - current as u64 + desired as u64;
+        if sum > self.limits.table_elements_max {
+            return self.deny("table_elements_max", self.limits.table_elements_max);
+        }
+        self.table_elements = sum;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        self.limits.component_instances_max as usize
+    }
+
+    fn tables(&self) -> usize {
+        self.limits.tables_max as usize
+    }
+
+    fn memories(&self) -> usize {
+        self.limits.memories_max as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meter(memory: u64, tables: u64) -> MemoryMeter {
+        let limits = Limits { memory_bytes_max: memory, table_elements_max: tables, ..Limits::default() };
+        MemoryMeter::new(Arc::new(limits))
+    }
+
+    #[test]
+    fn the_sum_of_all_memories_is_limited() {
+        let mut meter = meter(100, 0);
+        assert!(meter.memory_growing(0, 60, None).unwrap());
+        assert!(!meter.memory_growing(0, 41, None).unwrap());
+        assert_eq!(meter.denied.as_ref().unwrap().key, "memory_bytes_max");
+        assert!(meter.memory_growing(0, 40, None).unwrap());
+        assert!(!meter.memory_growing(60, 61, None).unwrap());
+        assert_eq!(meter.memory_bytes_peak, 100);
+    }
+
+    #[test]
+    fn the_sum_of_all_tables_is_limited() {
+        let mut meter = meter(0, 10);
+        assert!(meter.table_growing(0, 10, None).unwrap());
+        assert!(!meter.table_growing(10, 11, None).unwrap());
+        assert_eq!(meter.denied.as_ref().unwrap().key, "table_elements_max");
+    }
+
+    #[test]
+    fn waiting_is_not_charged() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let meter = Arc::new(CpuMeter::default());
+        let wait = tokio::time::Duration::from_millis(30);
+        runtime.block_on(Metered::new(meter.clone(), async move { tokio::time::sleep(wait).await }));
+        assert!(meter.used_us() < 10_000, "{} us", meter.used_us());
+    }
+
+    #[test]
+    fn working_is_charged() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let meter = Arc::new(CpuMeter::default());
+        let work = async {
+            let began = thread_cpu_ns();
+            while thread_cpu_ns() - began < 3_000_000 {}
+        };
+        runtime.block_on(Metered::new(meter.clone(), work));
+        assert!(meter.used_us() >= 3_000, "{} us", meter.used_us());
+    }
+}

@@ -1,0 +1,267 @@
+//! A component bound to its grants, its limits and what stands behind its
+//! imports: what one customer's cases run in.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use fapo_core::Untrusted;
+use fapo_core::case::{Case, CaseId};
+use fapo_core::chain::ChainInfo;
+use fapo_core::limits::Limits;
+use fapo_core::manifest::{Grants, Role};
+use fapo_core::outcome::{Failure, Outcome};
+use fapo_core::score::Score;
+use fapo_core::settings::Settings;
+use fapo_core::trace::{CaseTrace, Visit};
+use serde::{Deserialize, Serialize};
+
+use crate::bindings::exports::fapo::tenant::{chain, scorer};
+use crate::bindings::fapo::tenant::types::{ProviderError, RetrievalError};
+use crate::convert;
+use crate::failure::{Misfit, Returned};
+use crate::guest::{self, Prepared, Work};
+use crate::imports::Imports;
+use crate::sandbox::{Component, Shared};
+
+/// A component that can run cases.
+#[derive(Clone)]
+pub struct Tenant {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) component: Arc<Component>,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) imports: Imports,
+    pub(crate) steps: Option<Arc<BTreeSet<String>>>,
+}
+
+/// What a guest's work came to, and what the host saw of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GuestRun<T> {
+    /// What it returned, or how it failed.
+    pub result: Result<T, Failure>,
+    /// Its course.
+    pub trace: CaseTrace,
+    /// What it took.
+    pub used: Used,
+}
+
+/// What a guest took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// CPU time of the guest; waiting and the host's own work are not in it.
+    pub cpu_us: u64,
+    /// Time by the clock on the wall.
+    pub wall_us: u64,
+    /// Peak of its memories; zero when it was stopped by the clock.
+    pub memory_bytes: u64,
+}
+
+/// What a scorer grades.
+#[derive(Clone, Debug)]
+pub enum Graded {
+    /// A text alone.
+    Text(Untrusted),
+    /// What a chain left, with its steps.
+    Pipeline {
+        /// What it made.
+        outcome: Outcome,
+        /// How it came to that.
+        visits: Vec<Visit>,
+        /// The scorer's own way to weigh things; empty is its usual one.
+        profile: String,
+    },
+}
+
+impl Tenant {
+    /// Tells whether there is a chain.
+    pub fn has_chain(&self) -> bool {
+        self.component.chain.is_some()
+    }
+
+    /// Tells whether there is a scorer.
+    pub fn has_scorer(&self) -> bool {
+        self.component.scorer.is_some()
+    }
+
+    /// Returns the tenant with the steps of a description: from now on a call
+    /// that names another step is told so.
+    pub fn with_steps(mut self, info: &ChainInfo) -> Self {
+        self.steps = Some(Arc::new(info.steps.iter().map(|step| step.name.as_str().to_owned()).collect()));
+        self
+    }
+
+    /// Asks the chain to describe itself, with every import denied.
+    pub async fn describe(&self) -> GuestRun<ChainInfo> {
+        let indices = self.component.chain.clone().expect("only a chain is asked to describe itself");
+        let bytes_max = self.limits.output_bytes_max;
+        let mut prepared = self.prepared(Role::Chain, CaseId::default(), 0);
+        prepared.granted.clear();
+        self.run(prepared, Box::new(move |store, instance| {
+            Box::pin(async move {
+                let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
+                let info = convert::chain_info(chain.call_describe(store).await?);
+                Ok(fits(info, bytes_max, "description"))
+            })
+        }))
+        .await
+    }
+
+    /// Runs one case.
+    ///
+    /// The seed decides the guest's clock and randomness, and nothing else does.
+    pub async fn run_chain(&self, case: &Case, settings: &Settings, seed: u64) -> GuestRun<Outcome> {
+        let indices = self.component.chain.clone().expect("only a chain runs cases");
+        let bytes_max = self.limits.output_bytes_max;
+        let (id, case, settings) = (case.id.clone(), convert::test_case(case), convert::settings(settings));
+        self.run(self.prepared(Role::Chain, id, seed), Box::new(move |store, instance| {
+            Box::pin(async move {
+                let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
+                Ok(match chain.call_run(store, &case, &settings).await? {
+                    Ok(outcome) => fits(convert::outcome_in(outcome), bytes_max, "outcome"),
+                    Err(error) => Err(chain_error(error)),
+                })
+            })
+        }))
+        .await
+    }
+
+    /// Asks the scorer whether a case can be scored at all.
+    pub async fn validate_case(&self, case: &Case, seed: u64) -> GuestRun<()> {
+        let indices = self.component.scorer.clone().expect("only a scorer validates cases");
+        let (id, case) = (case.id.clone(), convert::scored_case(case));
+        self.run(self.prepared(Role::Scorer, id, seed), Box::new(move |store, instance| {
+            Box::pin(async move {
+                let scorer = indices.load(&mut *store, &instance).map_err(misfit)?;
+                Ok(scorer.call_validate_case(store, &case).await?.map_err(score_error))
+            })
+        }))
+        .await
+    }
+
+    /// Asks the scorer for a grade.
+    pub async fn score(&self, case: &Case, graded: Graded, seed: u64) -> GuestRun<Score> {
+        let indices = self.component.scorer.clone().expect("only a scorer grades");
+        let bytes_max = self.limits.output_bytes_max;
+        let (id, case) = (case.id.clone(), convert::scored_case(case));
+        self.run(self.prepared(Role::Scorer, id, seed), Box::new(move |store, instance| {
+            Box::pin(async move {
+                let scorer = indices.load(&mut *store, &instance).map_err(misfit)?;
+                let scored = match &graded {
+                    Graded::Text(text) => scorer.call_score_case(store, &case, text.as_str()).await?,
+                    Graded::Pipeline { outcome, visits, profile } => {
+                        let outcome = convert::outcome_out(outcome);
+                        let steps: Vec<_> = visits.iter().map(convert::step_record).collect();
+                        scorer.call_score_pipeline_case(store, &case, &outcome, &steps, profile).await?
+                    }
+                };
+                Ok(match scored {
+                    Ok(score) => fits(convert::score(score), bytes_max, "score")
+                        .and_then(|score| score.check().map_err(|error| Returned::bad_answer(error.to_string()))),
+                    Err(error) => Err(score_error(error)),
+                })
+            })
+        }))
+        .await
+    }
+
+    async fn run<T: Send + 'static>(&self, prepared: Prepared, work: Work<T>) -> GuestRun<T> {
+        guest::run(&self.shared, self.component.pre.clone(), prepared, work).await
+    }
+
+    fn prepared(&self, role: Role, case: CaseId, seed: u64) -> Prepared {
+        Prepared {
+            role,
+            granted: self.grants.of(role).clone(),
+            limits: self.limits.clone(),
+            imports: self.imports.clone(),
+            steps: match role {
+                Role::Chain => self.steps.clone(),
+                Role::Scorer => None,
+            },
+            case,
+            seed,
+        }
+    }
+}
+
+fn misfit(error: wasmtime::Error) -> wasmtime::Error {
+    Misfit(format!("{error:#}")).into()
+}
+
+/// Refuses an answer that is longer than a guest's may be.
+fn fits<T: Serialize>(answer: T, bytes_max: u64, what: &str) -> Result<T, Returned> {
+    let mut counted = Counted(0);
+    serde_json::to_writer(&mut counted, &answer).expect("records of plain data can be written");
+    if counted.0 <= bytes_max {
+        return Ok(answer);
+    }
+    Err(Returned::bad_answer(format!(
+        "the {what} has {} bytes, and `output_bytes_max` allows {bytes_max}",
+        counted.0
+    )))
+}
+
+/// A writer that counts.
+struct Counted(u64);
+
+impl std::io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn chain_error(error: chain::ChainError) -> Returned {
+    match error {
+        chain::ChainError::BadCase(why) => Returned::error(format!("the chain cannot read the case: {why}")),
+        chain::ChainError::BadSettings(why) => Returned::error(format!("the chain cannot use its settings: {why}")),
+        chain::ChainError::StepFailed(failure) => {
+            Returned { step: Some(failure.step.into()), ..Returned::error(failure.reason) }
+        }
+        chain::ChainError::Provider(error) => Returned::error(provider_error(error)),
+        chain::ChainError::Retrieval(error) => Returned::error(retrieval_error(error)),
+        chain::ChainError::Other(why) => Returned::error(why),
+    }
+}
+
+fn score_error(error: scorer::ScoreError) -> Returned {
+    match error {
+        scorer::ScoreError::BadCase(why) => Returned::error(format!("the scorer cannot score the case: {why}")),
+        scorer::ScoreError::UnknownProfile(name) => {
+            Returned::error(format!("the scorer has no profile `{}`", Untrusted::from(name)))
+        }
+        scorer::ScoreError::Provider(error) => Returned::error(provider_error(error)),
+        scorer::ScoreError::Other(why) => Returned::error(why),
+    }
+}
+
+fn provider_error(error: ProviderError) -> String {
+    let (what, why) = match error {
+        ProviderError::Denied(why) => ("was denied", why),
+        ProviderError::UnknownStep(why) => ("named an unknown step", why),
+        ProviderError::UnknownModel(why) => ("named an unknown model", why),
+        ProviderError::InvalidRequest(why) => ("was invalid", why),
+        ProviderError::ContextTooLong(why) => ("was too long for the model", why),
+        ProviderError::ContentFiltered(why) => ("was filtered", why),
+        ProviderError::BudgetSpent(why) => ("found the budget spent", why),
+        ProviderError::Unavailable(why) => ("found no provider", why),
+        ProviderError::Other(why) => ("failed", why),
+    };
+    format!("a model call {what}: {why}")
+}
+
+fn retrieval_error(error: RetrievalError) -> String {
+    let (what, why) = match error {
+        RetrievalError::Denied(why) => ("was denied", why),
+        RetrievalError::UnknownStep(why) => ("named an unknown step", why),
+        RetrievalError::UnknownIndex(why) => ("named an unknown index", why),
+        RetrievalError::InvalidRequest(why) => ("was invalid", why),
+        RetrievalError::Unavailable(why) => ("found no index", why),
+        RetrievalError::Other(why) => ("failed", why),
+    };
+    format!("a search {what}: {why}")
+}

@@ -1,0 +1,385 @@
+//! What can be known of an upload without compiling it.
+//!
+//! A compiler can be made to work for minutes by a kilobyte, so the structure
+//! is read first, in one pass and in constant memory: sizes, counts, nesting,
+//! and the names it imports and exports. What passes may still be wrong wasm;
+//! the compiler, in its child process, says so.
+
+use std::collections::BTreeSet;
+
+use fapo_core::Untrusted;
+use fapo_core::limits::Limits;
+use serde::Serialize;
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, Encoding, Instance, Parser, Payload,
+};
+
+/// What the structure of a component says about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Structure {
+    /// Size of the component.
+    pub bytes: u64,
+    /// Functions with a body.
+    pub functions: u64,
+    /// Size of the largest body.
+    pub largest_function_bytes: u64,
+    /// Locals of the function with the most.
+    pub most_locals: u64,
+    /// Core modules.
+    pub modules: u64,
+    /// Components inside components.
+    pub depth: u64,
+    /// Instances once nested components are flattened.
+    pub instances: u64,
+    /// Names that it imports.
+    pub imports: Vec<Untrusted>,
+    /// Names that it exports.
+    pub exports: Vec<Untrusted>,
+}
+
+/// Why an upload is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// An empty file.
+    #[error("the file is empty")]
+    Empty,
+    /// Native code, compiled elsewhere.
+    #[error("the file is native code, and only the host compiles native code")]
+    Native,
+    /// A core module.
+    #[error("the file is a core module, not a component")]
+    CoreModule,
+    /// Text, or anything else.
+    #[error("the file is not a binary component: it begins with `{0}`")]
+    NotWasm(Untrusted),
+    /// A component that breaks off or contradicts itself.
+    #[error("the component is malformed: {0}")]
+    Malformed(Untrusted),
+    /// A limit of the structure.
+    #[error("the component has {count} {what}, and `{key}` allows {max}")]
+    Limit {
+        /// The key in `[limits]`.
+        key: &'static str,
+        /// What is counted.
+        what: &'static str,
+        /// How many there are, or at least are.
+        count: u64,
+        /// How many may be.
+        max: u64,
+    },
+    /// An import that no tenant has.
+    #[error("the component imports `{0}`, which no tenant is given")]
+    Import(Untrusted),
+    /// No chain and no scorer.
+    #[error("the component exports neither `{CHAIN}` nor `{SCORER}`")]
+    NoExport,
+    /// It does not fit the contract's types, or wasm's own rules.
+    #[error("the component does not validate: {0}")]
+    Invalid(Untrusted),
+    /// It names our interfaces, but means other types.
+    #[error("the component was built against another contract: {0}")]
+    Contract(Untrusted),
+    /// Compiling took more than it may.
+    #[error("compiling took more than {max} {unit}, which `{key}` allows for this size")]
+    CompileLimit {
+        /// The key in `[limits]`.
+        key: &'static str,
+        /// The limit for this component.
+        max: u64,
+        /// What is counted.
+        unit: &'static str,
+    },
+}
+
+/// The export of a chain.
+pub const CHAIN: &str = "fapo:tenant/chain@0.1.0";
+/// The export of a scorer.
+pub const SCORER: &str = "fapo:tenant/scorer@0.1.0";
+
+/// The interfaces of the contract that a component may import.
+const CONTRACT_IMPORTS: [&str; 7] = [
+    "fapo:tenant/types@0.1.0",
+    "fapo:tenant/provider@0.1.0",
+    "fapo:tenant/retrieval@0.1.0",
+    "fapo:tenant/artifacts@0.1.0",
+    "fapo:tenant/trace@0.1.0",
+    "fapo:tenant/tools@0.1.0",
+    "fapo:tenant/log@0.1.0",
+];
+
+/// The interfaces of WASI 0.2 that a standard library names even where a
+/// program uses none. What stands behind them is a virtual clock, seeded
+/// randomness, captured output, and denials.
+const WASI_IMPORTS: [&str; 28] = [
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stderr",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/wall-clock",
+    "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:random/insecure",
+    "wasi:random/insecure-seed",
+    "wasi:random/random",
+    "wasi:sockets/instance-network",
+    "wasi:sockets/ip-name-lookup",
+    "wasi:sockets/network",
+    "wasi:sockets/tcp",
+    "wasi:sockets/tcp-create-socket",
+    "wasi:sockets/udp",
+    "wasi:sockets/udp-create-socket",
+    // Named by some toolchains, with nothing in it.
+    "wasi:io/types",
+];
+
+impl Refusal {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Empty | Self::Malformed(_) | Self::NotWasm(_) => {
+                "build it again with `fapo-host build`, and give the `.wasm` that it leaves in `build/`"
+            }
+            Self::Native => "give the `.wasm` that it was compiled from",
+            Self::CoreModule => "build for `wasm32-wasip2`, which makes a component; `fapo-host build` does",
+            Self::Limit { .. } | Self::CompileLimit { .. } => {
+                "make the component smaller, or raise the key in `[limits]` of `tenant.toml`, as far as the operator allows"
+            }
+            Self::Import(_) => {
+                "a tenant may import the interfaces of `fapo:tenant@0.1.0`; `fapo-host wit DIR` writes them out"
+            }
+            Self::NoExport => "call `export_chain!` or `export_scorer!` and build it again",
+            Self::Invalid(_) => "build it again with a toolchain for the component model of WASI 0.2",
+            Self::Contract(_) => "build it against the files that `fapo-host wit DIR` writes out",
+        }
+    }
+}
+
+/// Reads the structure of an upload, and refuses what breaks a limit.
+///
+/// The first limit that is broken ends the reading, so the work is bounded by
+/// the limits and not by what the file claims.
+pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Structure, Refusal> {
+    check_kind(bytes)?;
+    within("component_bytes_max", "bytes", bytes.len() as u64, limits)?;
+    let mut reader = Reader { found: Structure { bytes: bytes.len() as u64, ..Structure::default() }, limits, open: Vec::new() };
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload.map_err(malformed)?;
+        reader.read(payload)?;
+    }
+    Ok(reader.found)
+}
+
+/// Checks that all imports are ones that a tenant is given, and that there is
+/// something of ours to call.
+///
+/// Imports are checked by name, since an import of an instance without
+/// functions would link to anything.
+pub fn check_names(found: &Structure) -> Result<(), Refusal> {
+    if let Some(unknown) = found.imports.iter().find(|name| !is_given(name.as_str())) {
+        return Err(Refusal::Import(unknown.clone()));
+    }
+    let exports: BTreeSet<_> = found.exports.iter().map(Untrusted::as_str).collect();
+    if exports.contains(CHAIN) || exports.contains(SCORER) { Ok(()) } else { Err(Refusal::NoExport) }
+}
+
+fn is_given(import: &str) -> bool {
+    CONTRACT_IMPORTS.contains(&import)
+        || import
+            .split_once("@0.2.")
+            .is_some_and(|(name, patch)| patch.bytes().all(|b| b.is_ascii_digit()) && WASI_IMPORTS.contains(&name))
+}
+
+fn check_kind(bytes: &[u8]) -> Result<(), Refusal> {
+    if bytes.is_empty() {
+        return Err(Refusal::Empty);
+    }
+    if bytes.starts_with(b"\x7fELF") || wasmtime::Engine::detect_precompiled(bytes).is_some() {
+        return Err(Refusal::Native);
+    }
+    if Parser::is_core_wasm(bytes) {
+        return Err(Refusal::CoreModule);
+    }
+    if !Parser::is_component(bytes) {
+        let head = String::from_utf8_lossy(&bytes[..bytes.len().min(16)]).into_owned();
+        return Err(Refusal::NotWasm(head.into()));
+    }
+    Ok(())
+}
+
+fn malformed(error: wasmparser::BinaryReaderError) -> Refusal {
+    Refusal::Malformed(error.to_string().into())
+}
+
+fn within(key: &'static str, what: &'static str, count: u64, limits: &Limits) -> Result<(), Refusal> {
+    let max = limits.get(key).expect("keys are taken from the table of limits");
+    if count <= max { Ok(()) } else { Err(Refusal::Limit { key, what, count, max }) }
+}
+
+/// Reads payload after payload, keeping counts and a stack of open components.
+struct Reader<'a> {
+    found: Structure,
+    limits: &'a Limits,
+    /// Components and modules that have begun and not ended, the root first.
+    open: Vec<Open>,
+}
+
+/// A component, or a module, that is being read.
+#[derive(Default)]
+struct Open {
+    is_module: bool,
+    /// What instantiating it makes.
+    instances: u64,
+    /// The same for each entry of its index space of components.
+    components: Vec<u64>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, payload: Payload<'_>) -> Result<(), Refusal> {
+        match payload {
+            Payload::Version { encoding, .. } => self.begin(encoding),
+            Payload::End(_) => {
+                self.end();
+                Ok(())
+            }
+            Payload::FunctionSection(section) => {
+                self.found.functions += u64::from(section.count());
+                within("component_functions_max", "functions", self.found.functions, self.limits)
+            }
+            Payload::CodeSectionEntry(body) => {
+                let bytes = body.range().len() as u64;
+                within("function_bytes_max", "bytes in one function", bytes, self.limits)?;
+                self.found.largest_function_bytes = self.found.largest_function_bytes.max(bytes);
+                let mut locals = 0u64;
+                for group in body.get_locals_reader().map_err(malformed)? {
+                    locals += u64::from(group.map_err(malformed)?.0);
+                    within("function_locals_max", "locals in one function", locals, self.limits)?;
+                }
+                self.found.most_locals = self.found.most_locals.max(locals);
+                Ok(())
+            }
+            Payload::InstanceSection(section) => {
+                for instance in section {
+                    if let Instance::Instantiate { .. } = instance.map_err(malformed)? {
+                        self.instantiate(1)?;
+                    }
+                }
+                Ok(())
+            }
+            Payload::ComponentInstanceSection(section) => {
+                for instance in section {
+                    if let wasmparser::ComponentInstance::Instantiate { component_index, .. } =
+                        instance.map_err(malformed)?
+                    {
+                        let inner = self.component(self.open.len() - 1, component_index)?;
+                        self.instantiate(inner.saturating_add(1))?;
+                    }
+                }
+                Ok(())
+            }
+            Payload::ComponentAliasSection(section) => {
+                for alias in section {
+                    self.alias(alias.map_err(malformed)?)?;
+                }
+                Ok(())
+            }
+            Payload::ComponentImportSection(section) => {
+                for import in section {
+                    let import = import.map_err(malformed)?;
+                    if matches!(import.ty, wasmparser::ComponentTypeRef::Component(_)) {
+                        // Nobody could pass one in; what it makes is not known.
+                        self.declare(u64::MAX);
+                    }
+                    if self.open.len() == 1 {
+                        self.found.imports.push(import.name.name.into());
+                    }
+                }
+                Ok(())
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section {
+                    let export = export.map_err(malformed)?;
+                    if export.kind == ComponentExternalKind::Component {
+                        // An export gives the component another index.
+                        let inner = self.component(self.open.len() - 1, export.index)?;
+                        self.declare(inner);
+                    }
+                    if self.open.len() == 1 {
+                        self.found.exports.push(export.name.name.into());
+                    }
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, encoding: Encoding) -> Result<(), Refusal> {
+        let is_module = encoding == Encoding::Module;
+        self.open.push(Open { is_module, ..Open::default() });
+        if is_module {
+            self.found.modules += 1;
+            within("component_modules_max", "core modules", self.found.modules, self.limits)
+        } else {
+            self.found.depth = self.found.depth.max(self.open.len() as u64 - 1);
+            within("component_depth_max", "levels of nested components", self.found.depth, self.limits)
+        }
+    }
+
+    fn end(&mut self) {
+        let Some(closed) = self.open.pop() else { return };
+        if self.open.is_empty() {
+            self.found.instances = closed.instances;
+        } else if !closed.is_module {
+            self.declare(closed.instances);
+        }
+    }
+
+    fn alias(&mut self, alias: ComponentAlias<'_>) -> Result<(), Refusal> {
+        match alias {
+            ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, count, index } => {
+                let Some(level) = (self.open.len() - 1).checked_sub(count as usize) else {
+                    return Err(Refusal::Malformed("an alias reaches beyond the outermost component".into()));
+                };
+                let inner = self.component(level, index)?;
+                self.declare(inner);
+            }
+            ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => {
+                // Which one is only known to a validator; any that has ended may be it.
+                let most = self.open.iter().flat_map(|open| &open.components).copied().max();
+                self.declare(most.unwrap_or(u64::MAX));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Adds to what instantiating the innermost component makes.
+    fn instantiate(&mut self, count: u64) -> Result<(), Refusal> {
+        let innermost = self.open.last_mut().expect("a section stands inside a component");
+        innermost.instances = innermost.instances.saturating_add(count);
+        within("component_instances_max", "instances when flattened", innermost.instances, self.limits)
+    }
+
+    /// Adds a component to the index space of the innermost one.
+    fn declare(&mut self, instances: u64) {
+        self.open.last_mut().expect("a section stands inside a component").components.push(instances);
+    }
+
+    fn component(&self, level: usize, index: u32) -> Result<u64, Refusal> {
+        self.open[level]
+            .components
+            .get(index as usize)
+            .copied()
+            .ok_or_else(|| Refusal::Malformed("an instance names a component that is not there".into()))
+    }
+}

@@ -1,0 +1,164 @@
+//! Comparisons of texts, as the official scripts of SQuAD and HotpotQA make
+//! them.
+
+/// Returns a text as SQuAD and HotpotQA compare it: in lower case, without
+/// ASCII punctuation and the articles `a`, `an` and `the`, words one space
+/// apart.
+///
+/// ```
+/// assert_eq!(fapo_sdk::score::normalize("The  Black Sea."), "black sea");
+/// ```
+pub fn normalize(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let bare: String = lower
+        .chars()
+        .filter(|c| !c.is_ascii_punctuation())
+        .collect();
+    let mut words = Vec::new();
+    let without_articles = without_articles(&bare);
+    words.extend(without_articles.split_whitespace());
+    words.join(" ")
+}
+
+/// Says whether two texts are the same once they are normalized.
+///
+/// ```
+/// assert!(fapo_sdk::score::exact_match("Black sea!", "the Black Sea"));
+/// ```
+pub fn exact_match(output: &str, expected: &str) -> bool {
+    normalize(output) == normalize(expected)
+}
+
+/// Says whether the normalized expected text is among the normalized words of
+/// the output.
+///
+/// ```
+/// use fapo_sdk::score::contains;
+///
+/// assert!(contains("It flows into the Black Sea.", "black sea"));
+/// assert!(!contains("It is in blackmail.", "black"));
+/// ```
+pub fn contains(output: &str, expected: &str) -> bool {
+    let (output, expected) = (normalize(output), normalize(expected));
+    // Blanks at both ends keep a word from being found inside another.
+    !expected.is_empty() && format!(" {output} ").contains(&format!(" {expected} "))
+}
+
+/// Returns the F1 of the normalized words that both texts have, from 0 to 1.
+/// Where one of them has no words, it is 1 if neither has, as SQuAD 2.0 counts.
+///
+/// ```
+/// assert_eq!(fapo_sdk::score::f1("flows into the Black Sea", "the Black Sea"), 2.0 / 3.0);
+/// ```
+pub fn f1(output: &str, expected: &str) -> f64 {
+    let (output, expected) = (normalize(output), normalize(expected));
+    let got: Vec<_> = output.split_whitespace().collect();
+    let mut left: Vec<_> = expected.split_whitespace().collect();
+    let n_expected = left.len();
+    if got.is_empty() || left.is_empty() {
+        return if got.len() == left.len() { 1.0 } else { 0.0 };
+    }
+    let mut n_common = 0;
+    for word in &got {
+        // Each word of the expected text counts once.
+        if let Some(at) = left.iter().position(|other| other == word) {
+            left.swap_remove(at);
+            n_common += 1;
+        }
+    }
+    if n_common == 0 {
+        return 0.0;
+    }
+    let precision = f64::from(n_common) / got.len() as f64;
+    let recall = f64::from(n_common) / n_expected as f64;
+    2.0 * precision * recall / (precision + recall)
+}
+
+/// Returns [`f1`] as HotpotQA counts it: where either text is `yes`, `no` or
+/// `noanswer`, only the same word is worth anything.
+///
+/// ```
+/// use fapo_sdk::score::{f1, hotpot_f1};
+///
+/// assert!(f1("yes they were", "yes") > 0.0);
+/// assert_eq!(hotpot_f1("yes they were", "yes"), 0.0);
+/// ```
+pub fn hotpot_f1(output: &str, expected: &str) -> f64 {
+    let closed = |text: &str| ["yes", "no", "noanswer"].contains(&text);
+    let (got, want) = (normalize(output), normalize(expected));
+    if got != want && (closed(&got) || closed(&want)) {
+        return 0.0;
+    }
+    f1(output, expected)
+}
+
+/// Replaces the words `a`, `an` and `the` by a blank. A word ends where the
+/// official `\b` says: at any character that is not a letter or a digit.
+fn without_articles(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest
+            .find(|c: char| !c.is_alphanumeric())
+            .unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        kept.push_str(if matches!(word, "a" | "an" | "the") {
+            " "
+        } else {
+            word
+        });
+        let gap = after.find(char::is_alphanumeric).unwrap_or(after.len());
+        kept.push_str(&after[..gap]);
+        rest = &after[gap..];
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normalizing_follows_the_official_script() {
+        for (text, normal) in [
+            ("The cat, a DOG & an owl!", "cat dog owl"),
+            ("U.S.A.", "usa"),
+            ("a.b", "ab"),
+            ("theatre", "theatre"),
+            ("well-known", "wellknown"),
+            ("snake_case", "snakecase"),
+            ("“the” cat", "“ ” cat"),
+            ("Čapek\u{a0}the\tÉmigré", "čapek émigré"),
+            ("the", ""),
+        ] {
+            assert_eq!(normalize(text), normal, "{text}");
+        }
+    }
+
+    #[test]
+    fn f1_counts_each_word_once() {
+        assert_eq!(f1("sea sea", "sea"), 2.0 / 3.0);
+        assert_eq!(f1("sea", "lake"), 0.0);
+        let seventh = f1("Danube flows into the Black Sea", "the Black Sea") / 4.0;
+        assert!((seventh - 1.0 / 7.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn f1_of_texts_without_words_is_one_only_where_both_are() {
+        assert_eq!(f1("the", "a"), 1.0);
+        assert_eq!(f1("", "sea"), 0.0);
+        assert_eq!(f1("sea", ""), 0.0);
+    }
+
+    #[test]
+    fn hotpot_gives_nothing_for_half_of_a_closed_answer() {
+        assert_eq!(hotpot_f1("Yes.", "yes"), 1.0);
+        assert_eq!(hotpot_f1("no", "no sea"), 0.0);
+        assert_eq!(hotpot_f1("black sea", "sea"), f1("black sea", "sea"));
+    }
+
+    #[test]
+    fn an_empty_expected_text_is_in_nothing() {
+        assert!(!contains("anything", "the"));
+    }
+}

@@ -1,0 +1,163 @@
+//! Attacks through model calls: too many, too large, without an end, and
+//! requests that no provider should ever be sent.
+//!
+//! The text of a message tells the tests' provider what to do: `hang`,
+//! `answer N` with so many bytes, or anything else for a short answer.
+
+use fapo_sdk::bindings::chain::ChainError;
+use fapo_sdk::bindings::provider;
+use fapo_sdk::bindings::trace;
+use fapo_sdk::bindings::types::{
+    ContentPart, GenerateParams, GenerateRequest, Media, Message, OpaquePart, Outcome,
+    ResponseSchema, Role, Settings, TestCase, ToolChoice, ToolDefinition,
+};
+
+use crate::{Attack, ESCAPES, MIB, answer, saw};
+
+pub(crate) const ATTACKS: &[(&str, Attack)] = &[
+    ("provider-flood", flood),
+    ("provider-flood-at-once", flood_at_once),
+    ("provider-request-bytes", request_bytes),
+    ("provider-media-bytes", media_bytes),
+    ("provider-hostcall-bytes", hostcall_bytes),
+    ("provider-hang", hang),
+    ("provider-answer-bytes", answer_bytes),
+    ("provider-invalid", invalid),
+    ("provider-unknown", unknown),
+    ("provider-escapes", escapes),
+];
+
+/// Returns a request of step `one` with one message.
+pub(crate) fn request(text: &str) -> GenerateRequest {
+    GenerateRequest {
+        step: "one".into(),
+        model: None,
+        messages: vec![message(ContentPart::Text(text.into()))],
+        params: GenerateParams {
+            temperature: None,
+            top_p: None,
+            max_tokens: None,
+            seed: None,
+            stop: Vec::new(),
+            reasoning_effort: None,
+            choices: None,
+        },
+        response_schema: None,
+        tools: Vec::new(),
+        tool_choice: ToolChoice::Auto,
+    }
+}
+
+fn message(part: ContentPart) -> Message {
+    Message {
+        role: Role::User,
+        content: vec![part],
+        tool_calls: Vec::new(),
+        tool_call_id: None,
+    }
+}
+
+/// Asks one model call after the other, for ever.
+fn flood(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    loop {
+        let _ = provider::generate(&request("again"));
+    }
+}
+
+/// Asks for ten thousand model calls in one.
+fn flood_at_once(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    let answers = provider::generate_many(&vec![request("again"); 10_000]);
+    saw(format!("{} answers", answers.len()))
+}
+
+/// Sends a prompt of 5 MiB.
+fn request_bytes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    saw(answer(provider::generate(&request(&"x".repeat(5 * MIB)))))
+}
+
+/// Sends 5 MiB where a prompt's length is easily forgotten: in an image.
+fn media_bytes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    let mut request = request("");
+    request.messages = vec![message(ContentPart::Media(Media {
+        media_type: "image/png".into(),
+        data: vec![0; 5 * MIB],
+    }))];
+    saw(answer(provider::generate(&request)))
+}
+
+/// Sends sixteen prompts of 1 MiB at once.
+fn hostcall_bytes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    let answers = provider::generate_many(&vec![request(&"x".repeat(MIB)); 16]);
+    saw(format!("{} answers", answers.len()))
+}
+
+/// Waits in step `one` for an answer that never comes.
+fn hang(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    let _ = trace::begin("one");
+    saw(answer(provider::generate(&request("hang"))))
+}
+
+/// Makes the provider answer with 9 MiB.
+fn answer_bytes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    saw(answer(provider::generate(&request("answer 9437184"))))
+}
+
+/// Sends requests that are wrong in one place each.
+fn invalid(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    let tool = |name: &str, parameters: &str| ToolDefinition {
+        name: name.into(),
+        description: String::new(),
+        parameters: parameters.into(),
+    };
+    let wrong: &[(&str, &dyn Fn(&mut GenerateRequest))] = &[
+        ("messages", &|r| r.messages.clear()),
+        ("temperature-nan", &|r| r.params.temperature = Some(f64::NAN)),
+        ("temperature-negative", &|r| r.params.temperature = Some(-1.0)),
+        ("top-p", &|r| r.params.top_p = Some(f64::INFINITY)),
+        ("max-tokens", &|r| r.params.max_tokens = Some(0)),
+        ("no-choices", &|r| r.params.choices = Some(0)),
+        ("many-choices", &|r| r.params.choices = Some(u32::MAX)),
+        ("schema", &|r| {
+            r.response_schema = Some(ResponseSchema {
+                name: "s".into(),
+                schema: "{".into(),
+            });
+        }),
+        ("tool-parameters", &|r| r.tools = vec![tool("t", "not JSON")]),
+        ("tool-choice", &|r| r.tool_choice = ToolChoice::Tool("absent".into())),
+        ("opaque", &|r| {
+            r.messages = vec![message(ContentPart::Opaque(OpaquePart {
+                provider: "none".into(),
+                data: "not JSON".into(),
+            }))];
+        }),
+    ];
+    let accepted: Vec<_> = wrong
+        .iter()
+        .filter_map(|(name, spoil)| {
+            let mut request = request("wrong");
+            spoil(&mut request);
+            let answer = answer(provider::generate(&request));
+            (answer != "invalid-request").then(|| format!("{name}={answer}"))
+        })
+        .collect();
+    saw(format!("accepted=[{}]", accepted.join(" ")))
+}
+
+/// Asks in a step and of a model that there are not.
+fn unknown(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    let mut other_step = request("x");
+    other_step.step = "three".into();
+    let mut other_model = request("x");
+    other_model.model = Some(ESCAPES.into());
+    saw(format!(
+        "{} {}",
+        answer(provider::generate(&other_step)),
+        answer(provider::generate(&other_model)),
+    ))
+}
+
+/// Sends what a terminal would obey, for those who read the trace.
+fn escapes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    saw(answer(provider::generate(&request(ESCAPES))))
+}

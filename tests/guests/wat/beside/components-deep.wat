@@ -1,0 +1,11 @@
+;; Holds components in components, nine deep.
+(component
+  (component
+    (component
+      (component
+        (component
+          (component
+            (component
+              (component
+                (component
+                  (component))))))))))

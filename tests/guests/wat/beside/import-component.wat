@@ -1,0 +1,3 @@
+;; Imports a component.
+(component
+  (import "evil-component" (component)))

@@ -1,0 +1,21 @@
+;; Instantiates a component of ten instances seven times.
+(component
+  (component $c
+    (core module $m)
+    (core instance (instantiate $m))
+    (core instance (instantiate $m))
+    (core instance (instantiate $m))
+    (core instance (instantiate $m))
+    (core instance (instantiate $m))
+    (core instance (instantiate $m))
+    (core instance (instantiate $m))
+    (core instance (instantiate $m))
+    (core instance (instantiate $m))
+    (core instance (instantiate $m)))
+  (instance (instantiate $c))
+  (instance (instantiate $c))
+  (instance (instantiate $c))
+  (instance (instantiate $c))
+  (instance (instantiate $c))
+  (instance (instantiate $c))
+  (instance (instantiate $c)))

@@ -1,0 +1,2 @@
+;; Declares the largest memory there is.
+(memory (export "memory") 65536 65536)

@@ -1,0 +1,10 @@
+;; Declares nine tables in one module.
+(table 1 funcref)
+(table 1 funcref)
+(table 1 funcref)
+(table 1 funcref)
+(table 1 funcref)
+(table 1 funcref)
+(table 1 funcref)
+(table 1 funcref)
+(table 1 funcref)

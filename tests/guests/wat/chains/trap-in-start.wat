@@ -1,0 +1,3 @@
+;; Traps before any export is called.
+(func $start (unreachable))
+(start $start)
