@@ -1,1 +1,50 @@
-fn main() {}
+//! `fapo-host`: runs tenants' chains and scorers, and holds every guardrail.
+//!
+//! The modules stand in the order in which data flows: the operator's home, a
+//! dataset, what answers the guests, the evaluation of each case, and what is
+//! written and shown of it.
+
+#![deny(unsafe_code)]
+
+mod exit;
+mod home;
+mod manifest;
+
+mod artifacts;
+mod dataset;
+mod providers;
+
+mod evaluate;
+mod report;
+mod run_dir;
+
+mod commands;
+mod guests;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    // The compiler's child process: nothing else of the program is set up there.
+    if let Some(code) = commands::compile_child::run_if_asked() {
+        return code;
+    }
+    let cli = commands::Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_from_env("FAPO_LOG").unwrap_or_else(|_| EnvFilter::new("warn")),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    match commands::run(cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            report::error(&error);
+            error.exit().into()
+        }
+    }
+}

@@ -15,7 +15,7 @@ impl Scorer for ExactMatch {
     fn score_case(
         case: &ScoredCase,
         output_text: &str,
-        _judge: &dyn Host,
+        _judge: &Host,
     ) -> Result<Score, ScoreError> {
         let expected = case.expected_text()?;
         let exact = score::exact_match(output_text, &expected);

@@ -80,7 +80,7 @@ pub fn describe<C: Chain + ?Sized>() -> ChainInfo {
 pub fn run<C: Chain + ?Sized>(
     case: TestCase,
     settings: &Settings,
-    host: &dyn Host,
+    host: &Host,
 ) -> Result<Outcome, ChainError> {
     let case = Case::new(case)?;
     let mut state = C::start(&case)?;

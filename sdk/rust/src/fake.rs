@@ -12,7 +12,7 @@ use crate::bindings::tools::{ToolError, ToolRequest, ToolResult};
 use crate::bindings::trace::{Directive, TraceError};
 use crate::bindings::types::*;
 use crate::chain::{self, Chain};
-use crate::host::Host;
+use crate::host::Imports;
 
 /// Asserts that a chain's graph can be used.
 ///
@@ -67,7 +67,7 @@ pub fn run_with<C: Chain + ?Sized>(
 ///
 /// ```
 /// use fapo_sdk::fake::FakeHost;
-/// use fapo_sdk::{GenerateRequest, Host, Message};
+/// use fapo_sdk::{GenerateRequest, Imports, Message};
 ///
 /// let host = FakeHost::new()
 ///     .answer_to("Dracula", "Bram Stoker")
@@ -309,7 +309,7 @@ impl FakeHost {
     }
 }
 
-impl Host for FakeHost {
+impl Imports for FakeHost {
     fn generate(&self, request: &GenerateRequest) -> Result<Completion, ProviderError> {
         self.note(Call::Generate(vec![request.clone()]));
         self.reply(request)

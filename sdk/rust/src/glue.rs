@@ -5,7 +5,7 @@ use crate::bindings::chain::{ChainError, ChainInfo, Guest as ChainGuest};
 use crate::bindings::scorer::{Guest as ScorerGuest, Score, ScoreError};
 use crate::bindings::types::{Outcome, ScoredCase, Settings, StepRecord, TestCase};
 use crate::chain::Chain;
-use crate::host::Imports;
+use crate::host::Host;
 use crate::scorer::Scorer;
 
 impl<C: Chain> ChainGuest for C {
@@ -14,7 +14,7 @@ impl<C: Chain> ChainGuest for C {
     }
 
     fn run(case: TestCase, settings: Settings) -> Result<Outcome, ChainError> {
-        crate::chain::run::<C>(case, &settings, &Imports)
+        crate::chain::run::<C>(case, &settings, &Host)
     }
 }
 
@@ -24,7 +24,7 @@ impl<T: Scorer> ScorerGuest for T {
     }
 
     fn score_case(case: ScoredCase, output_text: String) -> Result<Score, ScoreError> {
-        T::score_case(&case, &output_text, &Imports)
+        T::score_case(&case, &output_text, &Host)
     }
 
     fn score_pipeline_case(
@@ -33,6 +33,6 @@ impl<T: Scorer> ScorerGuest for T {
         steps: Vec<StepRecord>,
         profile: String,
     ) -> Result<Score, ScoreError> {
-        T::score_pipeline_case(&case, &outcome, &steps, &profile, &Imports)
+        T::score_pipeline_case(&case, &outcome, &steps, &profile, &Host)
     }
 }

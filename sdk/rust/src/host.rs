@@ -1,6 +1,6 @@
 //! What a chain or a scorer may ask of its host: every import of the
 //! contract, behind one trait, so that the same code runs on the real imports
-//! and on [`FakeHost`](crate::fake::FakeHost).
+//! and on a [`FakeHost`](crate::fake::FakeHost).
 
 use crate::bindings::artifacts::{ArtifactError, ArtifactInfo};
 use crate::bindings::log::Level;
@@ -8,8 +8,22 @@ use crate::bindings::tools::{ToolError, ToolRequest, ToolResult};
 use crate::bindings::trace::{Directive, TraceError};
 use crate::bindings::types::*;
 
+/// The host, as steps and scorers reach it. It has the methods of [`Imports`].
+///
+/// On wasm it is a type with these methods and not a trait object, since that
+/// would keep every import in the component. So a component imports what its
+/// code can call, and whoever reads its imports knows what it cannot do.
+#[cfg(not(target_arch = "wasm32"))]
+pub type Host = dyn Imports;
+
+/// The host that runs this component.
+#[cfg(target_arch = "wasm32")]
+#[derive(Clone, Copy, Debug)]
+pub struct Host;
+
 /// The imports of the contract. `wit/` says what each one checks.
-pub trait Host {
+#[cfg(not(target_arch = "wasm32"))]
+pub trait Imports {
     /// Asks a model once.
     fn generate(&self, request: &GenerateRequest) -> Result<Completion, ProviderError>;
 
@@ -54,69 +68,68 @@ pub trait Host {
     fn call_tools(&self, requests: &[ToolRequest]) -> Vec<Result<ToolResult, ToolError>>;
 }
 
-/// The host that runs this component.
 #[cfg(target_arch = "wasm32")]
-#[derive(Clone, Copy, Debug)]
-pub struct Imports;
-
-#[cfg(target_arch = "wasm32")]
-impl Host for Imports {
-    fn generate(&self, request: &GenerateRequest) -> Result<Completion, ProviderError> {
+#[expect(missing_docs, reason = "`Imports` documents them")]
+impl Host {
+    pub fn generate(&self, request: &GenerateRequest) -> Result<Completion, ProviderError> {
         crate::bindings::provider::generate(request)
     }
 
-    fn generate_many(
+    pub fn generate_many(
         &self,
         requests: &[GenerateRequest],
     ) -> Vec<Result<Completion, ProviderError>> {
         crate::bindings::provider::generate_many(requests)
     }
 
-    fn search(&self, request: &SearchRequest) -> Result<Vec<Passage>, RetrievalError> {
+    pub fn search(&self, request: &SearchRequest) -> Result<Vec<Passage>, RetrievalError> {
         crate::bindings::retrieval::search(request)
     }
 
-    fn search_many(&self, requests: &[SearchRequest]) -> Vec<Result<Vec<Passage>, RetrievalError>> {
+    pub fn search_many(
+        &self,
+        requests: &[SearchRequest],
+    ) -> Vec<Result<Vec<Passage>, RetrievalError>> {
         crate::bindings::retrieval::search_many(requests)
     }
 
-    fn begin(&self, step: &str) -> Result<Directive, TraceError> {
+    pub fn begin(&self, step: &str) -> Result<Directive, TraceError> {
         crate::bindings::trace::begin(step)
     }
 
-    fn end(&self, step: &str, output: &str) -> Result<(), TraceError> {
+    pub fn end(&self, step: &str, output: &str) -> Result<(), TraceError> {
         crate::bindings::trace::end(step, output)
     }
 
-    fn fail(&self, step: &str, reason: &str) -> Result<(), TraceError> {
+    pub fn fail(&self, step: &str, reason: &str) -> Result<(), TraceError> {
         crate::bindings::trace::fail(step, reason)
     }
 
-    fn log(&self, level: Level, text: &str) {
+    pub fn log(&self, level: Level, text: &str) {
         crate::bindings::log::write(level, text);
     }
 
-    fn read_artifact(&self, step: &str, name: &str) -> Result<Vec<u8>, ArtifactError> {
+    pub fn read_artifact(&self, step: &str, name: &str) -> Result<Vec<u8>, ArtifactError> {
         crate::bindings::artifacts::read(step, name)
     }
 
-    fn write_artifact(&self, step: &str, name: &str, data: &[u8]) -> Result<(), ArtifactError> {
+    pub fn write_artifact(&self, step: &str, name: &str, data: &[u8]) -> Result<(), ArtifactError> {
         crate::bindings::artifacts::write(step, name, data)
     }
 
-    fn list_artifacts(&self, step: &str) -> Result<Vec<ArtifactInfo>, ArtifactError> {
+    pub fn list_artifacts(&self, step: &str) -> Result<Vec<ArtifactInfo>, ArtifactError> {
         crate::bindings::artifacts::list(step)
     }
 
-    fn list_tools(&self, step: &str) -> Result<Vec<ToolDefinition>, ToolError> {
+    pub fn list_tools(&self, step: &str) -> Result<Vec<ToolDefinition>, ToolError> {
         crate::bindings::tools::list(step)
     }
 
-    fn call_tool(&self, request: &ToolRequest) -> Result<ToolResult, ToolError> {
+    pub fn call_tool(&self, request: &ToolRequest) -> Result<ToolResult, ToolError> {
         crate::bindings::tools::call(request)
     }
 
-    fn call_tools(&self, requests: &[ToolRequest]) -> Vec<Result<ToolResult, ToolError>> {
+    pub fn call_tools(&self, requests: &[ToolRequest]) -> Vec<Result<ToolResult, ToolError>> {
         crate::bindings::tools::call_many(requests)
     }
 }

@@ -51,7 +51,7 @@ pub use crate::chain::Chain;
 pub use crate::declare::{Parameter, Prompt, Setting};
 pub use crate::graph::{END, Graph, START};
 pub use crate::host::Host;
-#[cfg(target_arch = "wasm32")]
+#[cfg(not(target_arch = "wasm32"))]
 pub use crate::host::Imports;
 pub use crate::run::{Run, Steps, Visit};
 pub use crate::scorer::Scorer;
@@ -97,3 +97,8 @@ macro_rules! export_scorer {
         );
     };
 }
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -50,7 +50,7 @@ impl Steps {
 pub struct Run<'a> {
     case: &'a Case,
     settings: &'a Settings,
-    host: &'a dyn Host,
+    host: &'a Host,
     steps: Steps,
     // Diagnostics come up where the rest is borrowed to be read.
     diagnostics: RefCell<Vec<Diagnostic>>,
@@ -58,7 +58,7 @@ pub struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Returns a run that has not visited a step.
-    pub fn new(case: &'a Case, settings: &'a Settings, host: &'a dyn Host) -> Self {
+    pub fn new(case: &'a Case, settings: &'a Settings, host: &'a Host) -> Self {
         Self {
             case,
             settings,
@@ -74,7 +74,7 @@ impl<'a> Run<'a> {
     }
 
     /// Returns the host.
-    pub fn host(&self) -> &'a dyn Host {
+    pub fn host(&self) -> &'a Host {
         self.host
     }
 
@@ -137,7 +137,7 @@ pub struct Visit<'a> {
     /// The prompts and parameters of the run.
     pub settings: &'a Settings,
     /// The imports.
-    pub host: &'a dyn Host,
+    pub host: &'a Host,
     /// The outputs of the steps before.
     pub steps: &'a Steps,
     diagnostics: &'a RefCell<Vec<Diagnostic>>,

@@ -23,7 +23,7 @@ use crate::host::Host;
 ///     fn score_case(
 ///         case: &ScoredCase,
 ///         output_text: &str,
-///         _judge: &dyn Host,
+///         _judge: &Host,
 ///     ) -> Result<Score, ScoreError> {
 ///         let f1 = score::f1(output_text, &case.expected_text()?);
 ///         Ok(Score::from_composite(100.0 * f1).measure("f1", f1))
@@ -46,11 +46,7 @@ pub trait Scorer {
 
     /// Grades a text alone. `judge` reaches `provider`, where the tenant's
     /// manifest grants a judge, and `log`.
-    fn score_case(
-        case: &ScoredCase,
-        output_text: &str,
-        judge: &dyn Host,
-    ) -> Result<Score, ScoreError>;
+    fn score_case(case: &ScoredCase, output_text: &str, judge: &Host) -> Result<Score, ScoreError>;
 
     /// Grades an outcome with the steps that led to it. Without this, the text
     /// is graded alone and the empty profile is the only one.
@@ -59,7 +55,7 @@ pub trait Scorer {
         outcome: &Outcome,
         _steps: &[StepRecord],
         profile: &str,
-        judge: &dyn Host,
+        judge: &Host,
     ) -> Result<Score, ScoreError> {
         if !profile.is_empty() {
             return Err(ScoreError::UnknownProfile(profile.to_owned()));
@@ -185,7 +181,7 @@ mod tests {
         fn score_case(
             _case: &ScoredCase,
             output_text: &str,
-            _judge: &dyn Host,
+            _judge: &Host,
         ) -> Result<Score, ScoreError> {
             Ok(Score::pass(output_text == "yes"))
         }

@@ -13,6 +13,7 @@ use crate::bindings::provider::{Completion, GenerateRequest, ProviderError};
 use crate::bindings::retrieval::{Passage, RetrievalError, SearchRequest};
 use crate::bindings::trace::Directive;
 use crate::declare::Prompt;
+use crate::host::Host;
 use crate::run::{Run, Visit};
 
 /// A node of a graph. Those of this crate are [`Llm`](crate::Llm),
@@ -68,6 +69,10 @@ pub trait Branch<S> {
     /// Returns what the step asks.
     fn ask(&self, state: &S, visit: &Visit<'_>) -> Result<Ask, ChainError>;
 
+    /// Sends what this step and its neighbours ask, to models or to an index:
+    /// whichever this step asks itself. So a chain imports what its steps use.
+    fn send(&self, host: &Host, all: &Ask) -> Answers;
+
     /// Makes the step's output of the answers.
     fn take(&self, answers: Answers, visit: &Visit<'_>) -> Result<Taken, ChainError>;
 
@@ -91,6 +96,7 @@ pub struct Ask {
 }
 
 /// What the host answered, in the order of what was asked.
+#[derive(Default)]
 pub struct Answers {
     /// Of the models.
     pub completions: Vec<Result<Completion, ProviderError>>,
@@ -146,18 +152,14 @@ pub(crate) fn visit_together<S>(
         return Err(error);
     }
 
-    let mut completions = match all.requests.as_slice() {
-        [] => Vec::new(),
-        [request] => vec![run.host().generate(request)],
-        requests => run.host().generate_many(requests),
+    let mut completions = Vec::new().into_iter();
+    let mut found = Vec::new().into_iter();
+    if let Some((branch, ..)) = waiting.iter().find(|(_, n_requests, _)| *n_requests > 0) {
+        completions = branch.send(run.host(), &all).completions.into_iter();
     }
-    .into_iter();
-    let mut found = match all.searches.as_slice() {
-        [] => Vec::new(),
-        [search] => vec![run.host().search(search)],
-        searches => run.host().search_many(searches),
+    if let Some((branch, ..)) = waiting.iter().find(|(.., n_searches)| *n_searches > 0) {
+        found = branch.send(run.host(), &all).found.into_iter();
     }
-    .into_iter();
     for (branch, n_requests, n_searches) in waiting {
         let answers = Answers {
             completions: completions.by_ref().take(n_requests).collect(),

@@ -75,6 +75,8 @@ const HEADERS: [(&str, Role); 3] = [
 struct Sections<'a> {
     role: Role,
     rest: Option<&'a str>,
+    /// False behind a header, where `rest` begins in the middle of a line.
+    begins_line: bool,
 }
 
 impl<'a> Sections<'a> {
@@ -82,6 +84,7 @@ impl<'a> Sections<'a> {
         Self {
             role: Role::User,
             rest: Some(template),
+            begins_line: true,
         }
     }
 }
@@ -93,14 +96,13 @@ impl<'a> Iterator for Sections<'a> {
         loop {
             let role = self.role;
             let rest = self.rest.take()?;
-            let section = match next_header(rest) {
-                Some((at, header, next_role)) => {
-                    self.role = next_role;
-                    self.rest = Some(&rest[at + header.len()..]);
-                    &rest[..at]
-                }
-                None => rest,
-            };
+            let mut section = rest;
+            if let Some((at, header, next_role)) = next_header(rest, self.begins_line) {
+                section = &rest[..at];
+                self.role = next_role;
+                self.rest = Some(&rest[at + header.len()..]);
+                self.begins_line = false;
+            }
             let section = section.trim();
             if !section.is_empty() {
                 return Some((role, section));
@@ -109,16 +111,13 @@ impl<'a> Iterator for Sections<'a> {
     }
 }
 
-fn next_header(text: &str) -> Option<(usize, &'static str, Role)> {
-    let mut at = 0;
+fn next_header(text: &str, begins_line: bool) -> Option<(usize, &'static str, Role)> {
+    let mut at = if begins_line { 0 } else { text.find('\n')? + 1 };
     loop {
         let line = &text[at..];
-        for (header, role) in HEADERS {
-            // `rest` begins behind the last header, in the middle of a line.
-            let begins_line = at == 0 || text.as_bytes()[at - 1] == b'\n';
-            if begins_line && line.starts_with(header) {
-                return Some((at, header, role));
-            }
+        let mut headers = HEADERS.iter();
+        if let Some((header, role)) = headers.find(|(header, _)| line.starts_with(header)) {
+            return Some((at, header, *role));
         }
         at += line.find('\n')? + 1;
     }
@@ -214,6 +213,7 @@ mod tests {
             &[(Role::User, "Ask the User: now\n System: x")],
         );
         check("User: System: x", &[], &[(Role::User, "System: x")]);
+        check("User:System: x", &[], &[(Role::User, "System: x")]);
     }
 
     #[test]

@@ -116,13 +116,21 @@ impl Compiler {
 
     async fn compile(&self, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, CompileError> {
         let size = bytes.len() as u64;
-        let cpu_ms = limits.compile_cpu_ms_max + (limits.compile_cpu_ms_per_mib * size).div_ceil(1 << 20);
+        let cpu_ms =
+            limits.compile_cpu_ms_max + (limits.compile_cpu_ms_per_mib * size).div_ceil(1 << 20);
         // The kernel counts whole seconds.
         let cpu_s = cpu_ms.div_ceil(1000);
         let address_bytes = limits.compile_memory_bytes_max + ADDRESS_BYTES_PER_BYTE * size;
-        let broken = |source| CompileError::Child { program: self.program.clone(), source };
+        let broken = |source| CompileError::Child {
+            program: self.program.clone(),
+            source,
+        };
         let mut child = tokio::process::Command::new(&self.program)
-            .args([CHILD_ARGUMENT, &cpu_s.to_string(), &address_bytes.to_string()])
+            .args([
+                CHILD_ARGUMENT,
+                &cpu_s.to_string(),
+                &address_bytes.to_string(),
+            ])
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::piped())
@@ -143,8 +151,11 @@ impl Compiler {
             let (mut code, mut words) = (Vec::new(), Vec::new());
             let mut stdout = stdout.take(CODE_BYTES_MAX + 1);
             let mut stderr = stderr.take(WORDS_BYTES_MAX);
-            let ((), read, said) =
-                tokio::join!(feed, stdout.read_to_end(&mut code), stderr.read_to_end(&mut words));
+            let ((), read, said) = tokio::join!(
+                feed,
+                stdout.read_to_end(&mut code),
+                stderr.read_to_end(&mut words)
+            );
             read?;
             said?;
             let status = child.wait().await?;
@@ -155,7 +166,10 @@ impl Compiler {
             max: WALL_MAX.as_secs(),
             unit: "s by the clock on the wall",
         });
-        let (code, words, status) = tokio::time::timeout(WALL_MAX, talk).await.map_err(|_| wall)?.map_err(broken)?;
+        let (code, words, status) = tokio::time::timeout(WALL_MAX, talk)
+            .await
+            .map_err(|_| wall)?
+            .map_err(broken)?;
         let words = String::from_utf8_lossy(&words).trim().to_owned();
         if status.success() && code.len() as u64 <= CODE_BYTES_MAX {
             return Ok(code);
@@ -164,7 +178,8 @@ impl Compiler {
             return Err(Refusal::Invalid(words.into()).into());
         }
         use std::os::unix::process::ExitStatusExt;
-        let limit = |key, max, unit| CompileError::Refused(Refusal::CompileLimit { key, max, unit });
+        let limit =
+            |key, max, unit| CompileError::Refused(Refusal::CompileLimit { key, max, unit });
         match status.signal() {
             Some(signal) if signal == Signal::XCPU.as_raw() || signal == Signal::KILL.as_raw() => {
                 Err(limit("compile_cpu_ms_max", cpu_s * 1000, "ms of CPU time"))
@@ -175,7 +190,11 @@ impl Compiler {
                     || signal == Signal::SEGV.as_raw()
                     || signal == Signal::BUS.as_raw() =>
             {
-                Err(limit("compile_memory_bytes_max", address_bytes, "bytes of address space"))
+                Err(limit(
+                    "compile_memory_bytes_max",
+                    address_bytes,
+                    "bytes of address space",
+                ))
             }
             _ => Err(CompileError::Failed(format!("{status}: {words}").into())),
         }
@@ -187,10 +206,24 @@ impl Compiler {
 ///
 /// # Errors
 /// When the limits cannot be set or the pipes break.
-pub fn child(cpu_s: u64, address_bytes: u64, mut component: impl Read, mut code: impl Write) -> io::Result<u8> {
+pub fn child(
+    cpu_s: u64,
+    address_bytes: u64,
+    mut component: impl Read,
+    mut code: impl Write,
+) -> io::Result<u8> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    let both = |max| Rlimit { current: Some(max), maximum: Some(max) };
-    setrlimit(Resource::Cpu, Rlimit { current: Some(cpu_s), maximum: Some(cpu_s + 1) })?;
+    let both = |max| Rlimit {
+        current: Some(max),
+        maximum: Some(max),
+    };
+    setrlimit(
+        Resource::Cpu,
+        Rlimit {
+            current: Some(cpu_s),
+            maximum: Some(cpu_s + 1),
+        },
+    )?;
     setrlimit(Resource::As, both(address_bytes))?;
     setrlimit(Resource::Core, both(0))?;
     setrlimit(Resource::Fsize, both(0))?;
@@ -204,8 +237,14 @@ pub fn child(cpu_s: u64, address_bytes: u64, mut component: impl Read, mut code:
             Ok(0)
         }
         Err(error) => {
-            let words: String = format!("{error:#}").chars().take(WORDS_BYTES_MAX as usize / 4).collect();
-            #[expect(clippy::print_stderr, reason = "stderr is the child's way to say what is wrong")]
+            let words: String = format!("{error:#}")
+                .chars()
+                .take(WORDS_BYTES_MAX as usize / 4)
+                .collect();
+            #[expect(
+                clippy::print_stderr,
+                reason = "stderr is the child's way to say what is wrong"
+            )]
             {
                 eprintln!("{words}");
             }
@@ -224,7 +263,11 @@ fn compatibility(engine: &Engine) -> String {
         }
         fn finish(&self) -> u64 {
             let digest = self.0.clone().finalize();
-            u64::from_le_bytes(digest[..8].try_into().expect("a digest has more than 8 bytes"))
+            u64::from_le_bytes(
+                digest[..8]
+                    .try_into()
+                    .expect("a digest has more than 8 bytes"),
+            )
         }
     }
     let mut hasher = Sha(Sha256::new());
@@ -273,7 +316,11 @@ impl CodeStore {
             let path = path.to_owned();
             move |source| StoreError::Io { path, source }
         };
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(at(dir))?;
         let meta = fs::metadata(dir).map_err(at(dir))?;
         if meta.uid() != rustix::process::geteuid().as_raw() {
             return Err(StoreError::Open(dir.into()));
@@ -281,7 +328,10 @@ impl CodeStore {
         if meta.mode() & 0o077 != 0 {
             fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(at(dir))?;
         }
-        Ok(Self { dir: dir.into(), key: host_key(key).map_err(at(key))? })
+        Ok(Self {
+            dir: dir.into(),
+            key: host_key(key).map_err(at(key))?,
+        })
     }
 
     /// Returns kept code, if it is there and bears the host's mark.
@@ -305,7 +355,12 @@ impl CodeStore {
         let mark = self.mark(name, code).finalize().into_bytes();
         let temporary = self.dir.join(format!(".{name}.{}", std::process::id()));
         let written = (|| {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&temporary)?;
             file.write_all(&mark)?;
             file.write_all(code)?;
             fs::rename(&temporary, self.dir.join(name))
@@ -317,7 +372,8 @@ impl CodeStore {
     }
 
     fn mark(&self, name: &str, code: &[u8]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
         mac.update(name.as_bytes());
         mac.update(code);
         mac
@@ -332,7 +388,12 @@ fn host_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             rustix::rand::getrandom(&mut key, rustix::rand::GetRandomFlags::empty())?;
             let temporary = path.with_extension(format!("{}", std::process::id()));
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?.write_all(&key)?;
+            OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&temporary)?
+                .write_all(&key)?;
             // Of two processes that start at once, one key wins for both.
             let linked = fs::hard_link(&temporary, path);
             fs::remove_file(&temporary)?;
@@ -359,8 +420,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         store(dir.path()).write("a", b"code").unwrap();
         assert_eq!(store(dir.path()).read("a").unwrap(), b"code");
-        assert_eq!(fs::metadata(dir.path().join("compiled")).unwrap().mode() & 0o777, 0o700);
-        assert_eq!(fs::metadata(dir.path().join("key")).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(dir.path().join("compiled")).unwrap().mode() & 0o777,
+            0o700
+        );
+        assert_eq!(
+            fs::metadata(dir.path().join("key")).unwrap().mode() & 0o777,
+            0o600
+        );
     }
 
     #[test]

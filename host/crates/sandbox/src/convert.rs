@@ -4,8 +4,9 @@
 
 use fapo_core::Untrusted;
 use fapo_core::call::{
-    ArtifactError, ArtifactInfo, Completion, FinishReason, GenerateParams, GenerateRequest, Passage, ProviderError,
-    ResponseSchema, RetrievalError, SearchRequest, ToolChoice, ToolError, ToolRequest, ToolResult,
+    ArtifactError, ArtifactInfo, Completion, FinishReason, GenerateParams, GenerateRequest,
+    Passage, ProviderError, ResponseSchema, RetrievalError, SearchRequest, ToolChoice, ToolError,
+    ToolRequest, ToolResult,
 };
 use fapo_core::case::Case;
 use fapo_core::chain::{
@@ -30,13 +31,20 @@ pub(crate) fn test_case(case: &Case) -> wit::TestCase {
         template_fields: case
             .template_fields
             .iter()
-            .map(|(name, value)| wit::TemplateField { name: text(name), value: text(value) })
+            .map(|(name, value)| wit::TemplateField {
+                name: text(name),
+                value: text(value),
+            })
             .collect(),
     }
 }
 
 pub(crate) fn scored_case(case: &Case) -> wit::ScoredCase {
-    wit::ScoredCase { case: test_case(case), expected: case.expected.clone(), metadata: case.metadata.clone() }
+    wit::ScoredCase {
+        case: test_case(case),
+        expected: case.expected.clone(),
+        metadata: case.metadata.clone(),
+    }
 }
 
 pub(crate) fn settings(settings: &Settings) -> wit::Settings {
@@ -44,12 +52,18 @@ pub(crate) fn settings(settings: &Settings) -> wit::Settings {
         prompts: settings
             .prompts
             .iter()
-            .map(|(name, template)| wit::Prompt { name: text(name), template: text(template) })
+            .map(|(name, template)| wit::Prompt {
+                name: text(name),
+                template: text(template),
+            })
             .collect(),
         parameters: settings
             .parameters
             .iter()
-            .map(|(name, value)| wit::Parameter { name: text(name), value: text(value) })
+            .map(|(name, value)| wit::Parameter {
+                name: text(name),
+                value: text(value),
+            })
             .collect(),
     }
 }
@@ -57,7 +71,11 @@ pub(crate) fn settings(settings: &Settings) -> wit::Settings {
 pub(crate) fn outcome_in(outcome: wit::Outcome) -> Outcome {
     Outcome {
         output_text: outcome.output_text.into(),
-        diagnostics: outcome.diagnostics.into_iter().map(|d| (d.name.into(), d.text.into())).collect(),
+        diagnostics: outcome
+            .diagnostics
+            .into_iter()
+            .map(|d| (d.name.into(), d.text.into()))
+            .collect(),
     }
 }
 
@@ -67,7 +85,10 @@ pub(crate) fn outcome_out(outcome: &Outcome) -> wit::Outcome {
         diagnostics: outcome
             .diagnostics
             .iter()
-            .map(|(name, says)| wit::Diagnostic { name: text(name), text: text(says) })
+            .map(|(name, says)| wit::Diagnostic {
+                name: text(name),
+                text: text(says),
+            })
             .collect(),
     }
 }
@@ -84,7 +105,11 @@ pub(crate) fn step_record(visit: &Visit) -> wit::StepRecord {
 pub(crate) fn score(score: scorer::Score) -> Score {
     Score {
         composite: score.composite,
-        breakdown: score.breakdown.into_iter().map(|m| (m.name.into(), m.value)).collect(),
+        breakdown: score
+            .breakdown
+            .into_iter()
+            .map(|m| (m.name.into(), m.value))
+            .collect(),
         points: score.points.map(|p| (p.earned, p.possible)),
         feedback: score.feedback.into(),
         diagnostics: score.diagnostics.into_iter().map(Into::into).collect(),
@@ -101,7 +126,11 @@ pub(crate) fn chain_info(info: chain::ChainInfo) -> ChainInfo {
         edges: info
             .edges
             .into_iter()
-            .map(|e| Edge { source: e.source.into(), target: e.target.into(), condition: e.condition.map(Into::into) })
+            .map(|e| Edge {
+                source: e.source.into(),
+                target: e.target.into(),
+                condition: e.condition.map(Into::into),
+            })
             .collect(),
         prompts: info.prompts.into_iter().map(prompt_info).collect(),
         parameters: info.parameters.into_iter().map(parameter_info).collect(),
@@ -132,7 +161,11 @@ fn prompt_info(prompt: chain::PromptInfo) -> PromptInfo {
         placeholders: prompt
             .placeholders
             .into_iter()
-            .map(|p| Placeholder { name: p.name.into(), required: p.required, description: p.description.into() })
+            .map(|p| Placeholder {
+                name: p.name.into(),
+                required: p.required,
+                description: p.description.into(),
+            })
             .collect(),
     }
 }
@@ -143,9 +176,17 @@ fn parameter_info(parameter: chain::ParameterInfo) -> ParameterInfo {
         description: parameter.description.into(),
         kind: match parameter.kind {
             chain::ParameterKind::Boolean => ParameterKind::Boolean,
-            chain::ParameterKind::Integer(range) => ParameterKind::Integer { min: range.min, max: range.max },
-            chain::ParameterKind::Number(range) => ParameterKind::Number { min: range.min, max: range.max },
-            chain::ParameterKind::Choice(texts) => ParameterKind::Choice(texts.into_iter().map(Into::into).collect()),
+            chain::ParameterKind::Integer(range) => ParameterKind::Integer {
+                min: range.min,
+                max: range.max,
+            },
+            chain::ParameterKind::Number(range) => ParameterKind::Number {
+                min: range.min,
+                max: range.max,
+            },
+            chain::ParameterKind::Choice(texts) => {
+                ParameterKind::Choice(texts.into_iter().map(Into::into).collect())
+            }
             chain::ParameterKind::Text(bytes) => ParameterKind::Text(bytes),
         },
         default: parameter.default.into(),
@@ -168,9 +209,10 @@ pub(crate) fn generate_request(request: wit::GenerateRequest) -> (Untrusted, Gen
             reasoning_effort: params.reasoning_effort.map(Into::into),
             choices: params.choices,
         },
-        response_schema: request
-            .response_schema
-            .map(|s| ResponseSchema { name: s.name.into(), schema: s.schema.into() }),
+        response_schema: request.response_schema.map(|s| ResponseSchema {
+            name: s.name.into(),
+            schema: s.schema.into(),
+        }),
         tools: request.tools.into_iter().map(tool_definition_in).collect(),
         tool_choice: match request.tool_choice {
             wit::ToolChoice::Auto => ToolChoice::Auto,
@@ -195,18 +237,24 @@ fn message(message: wit::Message) -> Message {
             .into_iter()
             .map(|part| match part {
                 wit::ContentPart::Text(text) => ContentPart::Text(text.into()),
-                wit::ContentPart::Media(media) => {
-                    ContentPart::Media { media_type: media.media_type.into(), data: media.data }
-                }
-                wit::ContentPart::Opaque(part) => {
-                    ContentPart::Opaque(OpaquePart { provider: part.provider.into(), data: part.data.into() })
-                }
+                wit::ContentPart::Media(media) => ContentPart::Media {
+                    media_type: media.media_type.into(),
+                    data: media.data,
+                },
+                wit::ContentPart::Opaque(part) => ContentPart::Opaque(OpaquePart {
+                    provider: part.provider.into(),
+                    data: part.data.into(),
+                }),
             })
             .collect(),
         tool_calls: message
             .tool_calls
             .into_iter()
-            .map(|c| ToolCall { id: c.id.into(), name: c.name.into(), arguments: c.arguments.into() })
+            .map(|c| ToolCall {
+                id: c.id.into(),
+                name: c.name.into(),
+                arguments: c.arguments.into(),
+            })
             .collect(),
         tool_call_id: message.tool_call_id.map(Into::into),
     }
@@ -223,7 +271,11 @@ pub(crate) fn completion(completion: &Completion) -> wit::Completion {
                 tool_calls: choice
                     .tool_calls
                     .iter()
-                    .map(|c| wit::ToolCall { id: text(&c.id), name: text(&c.name), arguments: text(&c.arguments) })
+                    .map(|c| wit::ToolCall {
+                        id: text(&c.id),
+                        name: text(&c.name),
+                        arguments: text(&c.arguments),
+                    })
                     .collect(),
                 finish_reason: match &choice.finish_reason {
                     FinishReason::Stop => wit::FinishReason::Stop,
@@ -235,7 +287,10 @@ pub(crate) fn completion(completion: &Completion) -> wit::Completion {
                 opaque: choice
                     .opaque
                     .iter()
-                    .map(|o| wit::OpaquePart { provider: text(&o.provider), data: text(&o.data) })
+                    .map(|o| wit::OpaquePart {
+                        provider: text(&o.provider),
+                        data: text(&o.data),
+                    })
                     .collect(),
             })
             .collect(),
@@ -255,7 +310,9 @@ pub(crate) fn provider_error_out(error: ProviderError) -> wit::ProviderError {
         ProviderError::UnknownModel(why) => wit::ProviderError::UnknownModel(why.into_string()),
         ProviderError::InvalidRequest(why) => wit::ProviderError::InvalidRequest(why.into_string()),
         ProviderError::ContextTooLong(why) => wit::ProviderError::ContextTooLong(why.into_string()),
-        ProviderError::ContentFiltered(why) => wit::ProviderError::ContentFiltered(why.into_string()),
+        ProviderError::ContentFiltered(why) => {
+            wit::ProviderError::ContentFiltered(why.into_string())
+        }
         ProviderError::BudgetSpent(why) => wit::ProviderError::BudgetSpent(why.into_string()),
         ProviderError::Unavailable(why) => wit::ProviderError::Unavailable(why.into_string()),
         ProviderError::Other(why) => wit::ProviderError::Other(why.into_string()),
@@ -265,7 +322,11 @@ pub(crate) fn provider_error_out(error: ProviderError) -> wit::ProviderError {
 // ------------------------------------------------- search, tools, artifacts
 
 pub(crate) fn search_request(request: wit::SearchRequest) -> (Untrusted, SearchRequest) {
-    let converted = SearchRequest { index: request.index.into(), query: request.query.into(), k: request.k };
+    let converted = SearchRequest {
+        index: request.index.into(),
+        query: request.query.into(),
+        k: request.k,
+    };
     (request.step.into(), converted)
 }
 
@@ -285,14 +346,19 @@ pub(crate) fn retrieval_error_out(error: RetrievalError) -> wit::RetrievalError 
         RetrievalError::Denied(why) => wit::RetrievalError::Denied(why.into_string()),
         RetrievalError::UnknownStep(why) => wit::RetrievalError::UnknownStep(why.into_string()),
         RetrievalError::UnknownIndex(why) => wit::RetrievalError::UnknownIndex(why.into_string()),
-        RetrievalError::InvalidRequest(why) => wit::RetrievalError::InvalidRequest(why.into_string()),
+        RetrievalError::InvalidRequest(why) => {
+            wit::RetrievalError::InvalidRequest(why.into_string())
+        }
         RetrievalError::Unavailable(why) => wit::RetrievalError::Unavailable(why.into_string()),
         RetrievalError::Other(why) => wit::RetrievalError::Other(why.into_string()),
     }
 }
 
 pub(crate) fn tool_request(request: tools::ToolRequest) -> (Untrusted, ToolRequest) {
-    let converted = ToolRequest { name: request.name.into(), arguments: request.arguments.into() };
+    let converted = ToolRequest {
+        name: request.name.into(),
+        arguments: request.arguments.into(),
+    };
     (request.step.into(), converted)
 }
 
@@ -319,12 +385,14 @@ pub(crate) fn tool_result(result: &ToolResult) -> tools::ToolResult {
             .iter()
             .map(|part| match part {
                 ContentPart::Text(says) => wit::ContentPart::Text(text(says)),
-                ContentPart::Media { media_type, data } => {
-                    wit::ContentPart::Media(wit::Media { media_type: text(media_type), data: data.clone() })
-                }
-                ContentPart::Opaque(part) => {
-                    wit::ContentPart::Opaque(wit::OpaquePart { provider: text(&part.provider), data: text(&part.data) })
-                }
+                ContentPart::Media { media_type, data } => wit::ContentPart::Media(wit::Media {
+                    media_type: text(media_type),
+                    data: data.clone(),
+                }),
+                ContentPart::Opaque(part) => wit::ContentPart::Opaque(wit::OpaquePart {
+                    provider: text(&part.provider),
+                    data: text(&part.data),
+                }),
             })
             .collect(),
         is_error: result.is_error,
@@ -343,7 +411,11 @@ pub(crate) fn tool_error_out(error: ToolError) -> tools::ToolError {
 }
 
 pub(crate) fn artifact_info(info: ArtifactInfo) -> artifacts::ArtifactInfo {
-    artifacts::ArtifactInfo { name: info.name, size: info.size, read_only: info.read_only }
+    artifacts::ArtifactInfo {
+        name: info.name,
+        size: info.size,
+        read_only: info.read_only,
+    }
 }
 
 pub(crate) fn artifact_error_out(error: ArtifactError) -> artifacts::ArtifactError {
@@ -384,6 +456,13 @@ pub(crate) fn parts_bytes(parts: &[ContentPart]) -> usize {
 /// Returns the bytes of a message.
 pub(crate) fn message_bytes(message: &Message) -> usize {
     parts_bytes(&message.content)
-        + message.tool_calls.iter().map(|c| text_bytes([&c.id, &c.name, &c.arguments])).sum::<usize>()
-        + message.tool_call_id.as_ref().map_or(0, |id| id.as_str().len())
+        + message
+            .tool_calls
+            .iter()
+            .map(|c| text_bytes([&c.id, &c.name, &c.arguments]))
+            .sum::<usize>()
+        + message
+            .tool_call_id
+            .as_ref()
+            .map_or(0, |id| id.as_str().len())
 }

@@ -7,7 +7,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    WasmBacktraceDetails,
 };
 
 /// Cases that may hold an instance at once; the others wait for a place.
@@ -54,7 +55,11 @@ pub(crate) struct Built {
 /// Builds the engine that runs guests, with the best allocation there is.
 pub(crate) fn build(stack_bytes_max: usize) -> wasmtime::Result<Built> {
     let mut failed = None;
-    for allocation in [Allocation::PooledWithPagemap, Allocation::Pooled, Allocation::OnDemand] {
+    for allocation in [
+        Allocation::PooledWithPagemap,
+        Allocation::Pooled,
+        Allocation::OnDemand,
+    ] {
         let mut config = code_config();
         config
             .max_wasm_stack(stack_bytes_max)
@@ -115,7 +120,11 @@ fn pool(pagemap: bool) -> InstanceAllocationStrategy {
         .max_component_instance_size(2 << 20)
         .max_core_instance_size(1 << 20)
         .max_unused_warm_slots(WARM_SLOTS_MAX)
-        .linear_memory_keep_resident(if pagemap { SLOT_KEPT_BYTES } else { SLOT_KEPT_BYTES >> 5 })
+        .linear_memory_keep_resident(if pagemap {
+            SLOT_KEPT_BYTES
+        } else {
+            SLOT_KEPT_BYTES >> 5
+        })
         .table_keep_resident(64 << 10)
         .pagemap_scan(if pagemap { Enabled::Yes } else { Enabled::No });
     InstanceAllocationStrategy::Pooling(pool)

@@ -28,11 +28,19 @@ impl Returned {
             message.truncate(message.floor_char_boundary(WORDS_BYTES_MAX));
             message.push('…');
         }
-        Self { kind: FailureKind::Error, step: None, message: message.into() }
+        Self {
+            kind: FailureKind::Error,
+            step: None,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn bad_answer(message: impl Into<Untrusted>) -> Self {
-        Self { kind: FailureKind::BadAnswer, step: None, message: message.into() }
+        Self {
+            kind: FailureKind::BadAnswer,
+            step: None,
+            message: message.into(),
+        }
     }
 }
 
@@ -51,7 +59,12 @@ pub(crate) struct Ended<'a> {
 
 impl<'a> Ended<'a> {
     pub(crate) fn new(recorder: &'a Arc<Recorder>, role: Role, cpu_ms: u64, wall_ms: u64) -> Self {
-        Self { recorder, role, cpu_ms, wall_ms }
+        Self {
+            recorder,
+            role,
+            cpu_ms,
+            wall_ms,
+        }
     }
 
     /// It returned an error of its own.
@@ -64,15 +77,25 @@ impl<'a> Ended<'a> {
 
     /// It outlived its time on the wall.
     pub(crate) fn by_clock(&self) -> Failure {
-        let limit = LimitHit { key: self.key("wall_ms_max").into(), value: self.wall_ms };
-        let message = format!("the guest was stopped after {} ms by the clock on the wall", self.wall_ms);
+        let limit = LimitHit {
+            key: self.key("wall_ms_max").into(),
+            value: self.wall_ms,
+        };
+        let message = format!(
+            "the guest was stopped after {} ms by the clock on the wall",
+            self.wall_ms
+        );
         self.failure(FailureKind::Wall, message.into(), Some(limit))
     }
 
     /// The host panicked while it served the guest. It costs this case alone.
     pub(crate) fn by_host_panic(&self, join: tokio::task::JoinError) -> Failure {
         tracing::error!(error = %join, "the host failed while it served a guest");
-        self.failure(FailureKind::Host, "the host failed while it served this case".into(), None)
+        self.failure(
+            FailureKind::Host,
+            "the host failed while it served this case".into(),
+            None,
+        )
     }
 
     /// It trapped, or the host would not go on.
@@ -82,7 +105,10 @@ impl<'a> Ended<'a> {
     pub(crate) fn by_error(&self, error: wasmtime::Error, denied: Option<LimitHit>) -> Failure {
         let backtrace = backtrace(&error);
         let (kind, message, limit) = self.classify(&error, denied);
-        Failure { backtrace, ..self.failure(kind, message.into(), limit) }
+        Failure {
+            backtrace,
+            ..self.failure(kind, message.into(), limit)
+        }
     }
 
     fn classify(
@@ -91,11 +117,18 @@ impl<'a> Ended<'a> {
         denied: Option<LimitHit>,
     ) -> (FailureKind, String, Option<LimitHit>) {
         if let Some(spent) = error.downcast_ref::<Spent>() {
-            let limit = LimitHit { key: spent.key.into(), value: spent.max };
+            let limit = LimitHit {
+                key: spent.key.into(),
+                value: spent.max,
+            };
             return (FailureKind::Refused, spent.to_string(), Some(limit));
         }
         if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
-            return (FailureKind::Exit, format!("the guest called exit with code {code}"), None);
+            return (
+                FailureKind::Exit,
+                format!("the guest called exit with code {code}"),
+                None,
+            );
         }
         if let Some(misfit) = error.downcast_ref::<Misfit>() {
             return (FailureKind::Contract, misfit.to_string(), None);
@@ -104,23 +137,39 @@ impl<'a> Ended<'a> {
             return self.classify_trap(*trap, denied);
         }
         if let Some(limit) = denied {
-            return (FailureKind::Memory, format!("the guest asked for more than `{}` allows", limit.key), Some(limit));
+            return (
+                FailureKind::Memory,
+                format!("the guest asked for more than `{}` allows", limit.key),
+                Some(limit),
+            );
         }
         let text = format!("{:#}", error);
         self.classify_text(text)
     }
 
-    fn classify_trap(&self, trap: Trap, denied: Option<LimitHit>) -> (FailureKind, String, Option<LimitHit>) {
+    fn classify_trap(
+        &self,
+        trap: Trap,
+        denied: Option<LimitHit>,
+    ) -> (FailureKind, String, Option<LimitHit>) {
         match trap {
             Trap::Interrupt => {
-                let limit = LimitHit { key: self.key("cpu_ms_max").into(), value: self.cpu_ms };
+                let limit = LimitHit {
+                    key: self.key("cpu_ms_max").into(),
+                    value: self.cpu_ms,
+                };
                 let message = format!("the guest was stopped after {} ms of CPU time", self.cpu_ms);
                 (FailureKind::Cpu, message, Some(limit))
             }
-            Trap::StackOverflow => (FailureKind::Stack, "the guest recursed until its stack was full".into(), None),
+            Trap::StackOverflow => (
+                FailureKind::Stack,
+                "the guest recursed until its stack was full".into(),
+                None,
+            ),
             Trap::UnreachableCodeReached => {
                 if let Some(limit) = denied {
-                    let message = format!("the guest gave up after `{}` had denied it more", limit.key);
+                    let message =
+                        format!("the guest gave up after `{}` had denied it more", limit.key);
                     return (FailureKind::Memory, message, Some(limit));
                 }
                 let message = match self.recorder.panic_message() {
@@ -129,28 +178,73 @@ impl<'a> Ended<'a> {
                 };
                 (FailureKind::Unreachable, message, None)
             }
-            trap => (FailureKind::Trap, format!("the guest trapped: {trap}"), None),
+            trap => (
+                FailureKind::Trap,
+                format!("the guest trapped: {trap}"),
+                None,
+            ),
         }
     }
 
     /// Tells apart the errors that wasmtime knows by their text alone.
     fn classify_text(&self, text: String) -> (FailureKind, String, Option<LimitHit>) {
         let limits = self.recorder.limits();
-        let by = |key: &str| Some(LimitHit { key: key.into(), value: limits.get(key).unwrap_or_default() });
+        let by = |key: &str| {
+            Some(LimitHit {
+                key: key.into(),
+                value: limits.get(key).unwrap_or_default(),
+            })
+        };
         for (sign, kind, key) in [
-            ("fuel allocated for hostcalls has been exhausted", FailureKind::Refused, "hostcall_bytes_max"),
-            ("resource table is full", FailureKind::Refused, "resources_max"),
-            ("resource table has no free keys", FailureKind::Refused, "resources_max"),
-            ("too many component-level handles", FailureKind::Refused, "handles_max"),
-            ("resource limit exceeded: memory", FailureKind::Memory, "memories_max"),
-            ("resource limit exceeded: table", FailureKind::Memory, "tables_max"),
-            ("resource limit exceeded: instance", FailureKind::Memory, "component_instances_max"),
+            (
+                "fuel allocated for hostcalls has been exhausted",
+                FailureKind::Refused,
+                "hostcall_bytes_max",
+            ),
+            (
+                "resource table is full",
+                FailureKind::Refused,
+                "resources_max",
+            ),
+            (
+                "resource table has no free keys",
+                FailureKind::Refused,
+                "resources_max",
+            ),
+            (
+                "too many component-level handles",
+                FailureKind::Refused,
+                "handles_max",
+            ),
+            (
+                "resource limit exceeded: memory",
+                FailureKind::Memory,
+                "memories_max",
+            ),
+            (
+                "resource limit exceeded: table",
+                FailureKind::Memory,
+                "tables_max",
+            ),
+            (
+                "resource limit exceeded: instance",
+                FailureKind::Memory,
+                "component_instances_max",
+            ),
         ] {
             if text.contains(sign) {
-                return (kind, format!("the guest has spent `{key}`: {text}"), by(key));
+                return (
+                    kind,
+                    format!("the guest has spent `{key}`: {text}"),
+                    by(key),
+                );
             }
         }
-        (FailureKind::Trap, format!("the guest broke the rules of its calls: {text}"), None)
+        (
+            FailureKind::Trap,
+            format!("the guest broke the rules of its calls: {text}"),
+            None,
+        )
     }
 
     /// Returns the key that holds for this role.
@@ -164,9 +258,10 @@ impl<'a> Ended<'a> {
 
     fn failure(&self, kind: FailureKind, message: Untrusted, limit: Option<LimitHit>) -> Failure {
         let limit = match kind {
-            FailureKind::Stack => {
-                Some(LimitHit { key: "stack_bytes_max".into(), value: self.recorder.limits().stack_bytes_max })
-            }
+            FailureKind::Stack => Some(LimitHit {
+                key: "stack_bytes_max".into(),
+                value: self.recorder.limits().stack_bytes_max,
+            }),
             _ => limit,
         };
         Failure {
@@ -182,7 +277,9 @@ impl<'a> Ended<'a> {
 
 /// Returns the names of the functions in which a guest ended.
 fn backtrace(error: &wasmtime::Error) -> Vec<Untrusted> {
-    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else {
+        return Vec::new();
+    };
     trace
         .frames()
         .iter()

@@ -79,8 +79,15 @@ impl Guest {
 
     /// Ends the guest when a number is above a limit.
     pub(crate) fn check_bytes(&self, key: &'static str, bytes: u64) -> Result<(), Spent> {
-        let max = self.limits.get(key).expect("keys are taken from the table of limits");
-        if bytes <= max { Ok(()) } else { Err(Spent { key, max }) }
+        let max = self
+            .limits
+            .get(key)
+            .expect("keys are taken from the table of limits");
+        if bytes <= max {
+            Ok(())
+        } else {
+            Err(Spent { key, max })
+        }
     }
 
     /// Returns what stands behind an import, or why nothing does.
@@ -132,7 +139,10 @@ impl Guest {
     /// change of threads. The rest wait on the runtime that serves imports,
     /// so that a guest that spins cannot delay a neighbour's answer. None of
     /// it is charged to the guest.
-    pub(crate) async fn ask<T: Send + 'static>(&mut self, future: impl Future<Output = T> + Send + 'static) -> Asked<T> {
+    pub(crate) async fn ask<T: Send + 'static>(
+        &mut self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Asked<T> {
         let mut future: Answer<T> = Box::pin(future);
         let at_once = std::future::poll_fn(|context| {
             let _served_there = self.io.enter();
@@ -170,11 +180,13 @@ impl<T> Future for Waiting<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        Pin::new(&mut self.0).poll(context).map(|joined| match joined {
-            Ok(answer) => answer,
-            Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
-            Err(_) => panic!("an import was stopped while its guest waited for it"),
-        })
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|joined| match joined {
+                Ok(answer) => answer,
+                Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+                Err(_) => panic!("an import was stopped while its guest waited for it"),
+            })
     }
 }
 
@@ -206,7 +218,12 @@ pub(crate) async fn run<T: Send + 'static>(
         Role::Scorer => (limits.scorer_cpu_ms_max, limits.scorer_wall_ms_max),
     };
     // Waiting for a place is nobody's fault, so it is on nobody's clock.
-    let place = shared.places.clone().acquire_owned().await.expect("the sandbox never closes its places");
+    let place = shared
+        .places
+        .clone()
+        .acquire_owned()
+        .await
+        .expect("the sandbox never closes its places");
     let recorder = Arc::new(Recorder::new(limits));
     let cpu = Arc::new(CpuMeter::default());
     let ended = failure::Ended::new(&recorder, prepared.role, cpu_ms, wall_ms);
@@ -247,7 +264,11 @@ pub(crate) async fn run<T: Send + 'static>(
     };
     GuestRun {
         result,
-        used: Used { cpu_us: cpu.used_us(), wall_us: recorder.elapsed_us(), memory_bytes },
+        used: Used {
+            cpu_us: cpu.used_us(),
+            wall_us: recorder.elapsed_us(),
+            memory_bytes,
+        },
         trace: recorder.take(),
     }
 }
@@ -285,13 +306,15 @@ fn store(
     store.set_max_component_handles(limits.handles_max as usize);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
-        Ok(if cpu.used_ns_in_poll() > cpu_ms.saturating_mul(1_000_000) {
-            UpdateDeadline::Interrupt
-        } else if cpu.should_yield() {
-            UpdateDeadline::Yield(1)
-        } else {
-            UpdateDeadline::Continue(1)
-        })
+        Ok(
+            if cpu.used_ns_in_poll() > cpu_ms.saturating_mul(1_000_000) {
+                UpdateDeadline::Interrupt
+            } else if cpu.should_yield() {
+                UpdateDeadline::Yield(1)
+            } else {
+                UpdateDeadline::Continue(1)
+            },
+        )
     });
     store
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use fapo_core::Untrusted;
 use fapo_core::call::{
-    ArtifactError, ArtifactInfo, Completion, GenerateRequest, Passage, ProviderError, RetrievalError, SearchRequest,
-    ToolError, ToolRequest, ToolResult,
+    ArtifactError, ArtifactInfo, Completion, GenerateRequest, Passage, ProviderError,
+    RetrievalError, SearchRequest, ToolError, ToolRequest, ToolResult,
 };
 use fapo_core::case::CaseId;
 use fapo_core::manifest::Role;
@@ -46,13 +46,21 @@ pub struct CallSite {
 /// Answers model calls.
 pub trait Provider: Send + Sync {
     /// Answers one call.
-    fn generate(&self, site: CallSite, request: Arc<GenerateRequest>) -> Answer<Result<Completion, ProviderError>>;
+    fn generate(
+        &self,
+        site: CallSite,
+        request: Arc<GenerateRequest>,
+    ) -> Answer<Result<Completion, ProviderError>>;
 }
 
 /// Searches.
 pub trait Retriever: Send + Sync {
     /// Returns the best passages, best first.
-    fn search(&self, site: CallSite, request: Arc<SearchRequest>) -> Answer<Result<Vec<Passage>, RetrievalError>>;
+    fn search(
+        &self,
+        site: CallSite,
+        request: Arc<SearchRequest>,
+    ) -> Answer<Result<Vec<Passage>, RetrievalError>>;
 }
 
 /// Keeps named blobs: the run's inputs, and each case's own.
@@ -62,7 +70,12 @@ pub trait ArtifactStore: Send + Sync {
     /// Returns a whole blob.
     fn read(&self, site: CallSite, name: String) -> Answer<Result<Vec<u8>, ArtifactError>>;
     /// Writes a whole blob into the case's own space.
-    fn write(&self, site: CallSite, name: String, data: Vec<u8>) -> Answer<Result<(), ArtifactError>>;
+    fn write(
+        &self,
+        site: CallSite,
+        name: String,
+        data: Vec<u8>,
+    ) -> Answer<Result<(), ArtifactError>>;
     /// Returns what the case can read, in the order of names.
     fn list(&self, site: CallSite) -> Answer<Result<Vec<ArtifactInfo>, ArtifactError>>;
 }
@@ -72,7 +85,11 @@ pub trait Tools: Send + Sync {
     /// Returns the granted tools.
     fn list(&self, site: CallSite) -> Answer<Result<Vec<ToolDefinition>, ToolError>>;
     /// Calls one.
-    fn call(&self, site: CallSite, request: Arc<ToolRequest>) -> Answer<Result<ToolResult, ToolError>>;
+    fn call(
+        &self,
+        site: CallSite,
+        request: Arc<ToolRequest>,
+    ) -> Answer<Result<ToolResult, ToolError>>;
 }
 
 /// Decides what becomes of a step that begins.

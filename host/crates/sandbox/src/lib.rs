@@ -13,8 +13,8 @@
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
-pub mod upload;
 pub mod compile;
+pub mod upload;
 
 pub mod engine;
 pub mod sandbox;

@@ -76,7 +76,10 @@ pub(crate) struct Metered<F> {
 
 impl<F> Metered<F> {
     pub(crate) fn new(meter: Arc<CpuMeter>, future: F) -> Self {
-        Self { meter, future: Box::pin(future) }
+        Self {
+            meter,
+            future: Box::pin(future),
+        }
     }
 }
 
@@ -107,17 +110,31 @@ pub(crate) struct MemoryMeter {
 
 impl MemoryMeter {
     pub(crate) fn new(limits: Arc<Limits>) -> Self {
-        Self { memory_bytes: 0, memory_bytes_peak: 0, table_elements: 0, limits, denied: None }
+        Self {
+            memory_bytes: 0,
+            memory_bytes_peak: 0,
+            table_elements: 0,
+            limits,
+            denied: None,
+        }
     }
 
     fn deny(&mut self, key: &str, value: u64) -> wasmtime::Result<bool> {
-        self.denied = Some(LimitHit { key: key.into(), value });
+        self.denied = Some(LimitHit {
+            key: key.into(),
+            value,
+        });
         Ok(false)
     }
 }
 
 impl ResourceLimiter for MemoryMeter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let sum = self.memory_bytes - current as u64 + desired as u64;
         if sum > self.limits.memory_bytes_max {
             return self.deny("memory_bytes_max", self.limits.memory_bytes_max);
@@ -127,7 +144,12 @@ impl ResourceLimiter for MemoryMeter {
         Ok(true)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let sum = self.table_elements - current as u64 + desired as u64;
         if sum > self.limits.table_elements_max {
             return self.deny("table_elements_max", self.limits.table_elements_max);
@@ -154,7 +176,11 @@ mod tests {
     use super::*;
 
     fn meter(memory: u64, tables: u64) -> MemoryMeter {
-        let limits = Limits { memory_bytes_max: memory, table_elements_max: tables, ..Limits::default() };
+        let limits = Limits {
+            memory_bytes_max: memory,
+            table_elements_max: tables,
+            ..Limits::default()
+        };
         MemoryMeter::new(Arc::new(limits))
     }
 
@@ -179,16 +205,23 @@ mod tests {
 
     #[test]
     fn waiting_is_not_charged() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
         let meter = Arc::new(CpuMeter::default());
         let wait = tokio::time::Duration::from_millis(30);
-        runtime.block_on(Metered::new(meter.clone(), async move { tokio::time::sleep(wait).await }));
+        runtime.block_on(Metered::new(meter.clone(), async move {
+            tokio::time::sleep(wait).await
+        }));
         assert!(meter.used_us() < 10_000, "{} us", meter.used_us());
     }
 
     #[test]
     fn working_is_charged() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         let meter = Arc::new(CpuMeter::default());
         let work = async {
             let began = thread_cpu_ns();

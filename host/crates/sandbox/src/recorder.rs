@@ -45,7 +45,11 @@ struct Kept {
 
 impl Recorder {
     pub(crate) fn new(limits: Arc<Limits>) -> Self {
-        Self { began: Instant::now(), limits, kept: Mutex::default() }
+        Self {
+            began: Instant::now(),
+            limits,
+            kept: Mutex::default(),
+        }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -58,7 +62,9 @@ impl Recorder {
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         // A panic elsewhere leaves the records whole: each change is one push.
-        self.kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.kept
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Begins a visit and returns its number.
@@ -68,7 +74,10 @@ impl Recorder {
             return Ok(Err(OutOfOrder::AlreadyOpen));
         }
         if kept.trace.visits.len() as u64 >= self.limits.trace_events_max {
-            return Err(Spent { key: "trace_events_max", max: self.limits.trace_events_max });
+            return Err(Spent {
+                key: "trace_events_max",
+                max: self.limits.trace_events_max,
+            });
         }
         let visit = kept.visits_of(step) + 1;
         kept.trace.visits.push(Visit {
@@ -77,7 +86,10 @@ impl Recorder {
             output: None,
             failure: None,
             replaced: false,
-            span: Span { began_us: self.elapsed_us(), ended_us: 0 },
+            span: Span {
+                began_us: self.elapsed_us(),
+                ended_us: 0,
+            },
         });
         Ok(Ok(visit))
     }
@@ -91,7 +103,10 @@ impl Recorder {
         let (Close::Output(text) | Close::Replaced(text) | Close::Failure(text)) = &how;
         let bytes = kept.trace_bytes + text.as_str().len() as u64;
         if bytes > self.limits.trace_bytes_max {
-            return Err(Spent { key: "trace_bytes_max", max: self.limits.trace_bytes_max });
+            return Err(Spent {
+                key: "trace_bytes_max",
+                max: self.limits.trace_bytes_max,
+            });
         }
         kept.trace_bytes = bytes;
         let ended_us = self.elapsed_us();
@@ -112,8 +127,16 @@ impl Recorder {
     pub(crate) fn call_begins(&self, step: &Untrusted, body: CallBody) -> (usize, u32) {
         let mut kept = self.kept();
         let visit = kept.visits_of(step.as_str());
-        let span = Span { began_us: self.elapsed_us(), ended_us: 0 };
-        kept.trace.calls.push(Call { step: step.clone(), visit, body, span });
+        let span = Span {
+            began_us: self.elapsed_us(),
+            ended_us: 0,
+        };
+        kept.trace.calls.push(Call {
+            step: step.clone(),
+            visit,
+            body,
+            span,
+        });
         (kept.trace.calls.len() - 1, visit)
     }
 
@@ -136,7 +159,10 @@ impl Recorder {
             kept.trace.log_lines_dropped += 1;
         } else {
             kept.log_bytes = bytes;
-            kept.trace.log.push(LogLine { level, text: text.into() });
+            kept.trace.log.push(LogLine {
+                level,
+                text: text.into(),
+            });
         }
     }
 
@@ -153,9 +179,21 @@ impl Recorder {
     pub(crate) fn last_lines(&self) -> Vec<Untrusted> {
         let kept = self.kept();
         let stdio = String::from_utf8_lossy(&kept.stdio);
-        let log = kept.trace.log.iter().rev().take(LAST_LINES).rev().map(|line| line.text.clone());
-        let mut written: Vec<Untrusted> =
-            stdio.lines().rev().filter(|line| !line.trim().is_empty()).take(LAST_LINES).map(Untrusted::from).collect();
+        let log = kept
+            .trace
+            .log
+            .iter()
+            .rev()
+            .take(LAST_LINES)
+            .rev()
+            .map(|line| line.text.clone());
+        let mut written: Vec<Untrusted> = stdio
+            .lines()
+            .rev()
+            .filter(|line| !line.trim().is_empty())
+            .take(LAST_LINES)
+            .map(Untrusted::from)
+            .collect();
         written.reverse();
         log.chain(written).collect()
     }
@@ -183,7 +221,10 @@ impl Recorder {
     /// Takes the trace; what is noted later goes nowhere.
     pub(crate) fn take(&self) -> CaseTrace {
         let kept = std::mem::take(&mut *self.kept());
-        CaseTrace { stdio: String::from_utf8_lossy(&kept.stdio).into_owned().into(), ..kept.trace }
+        CaseTrace {
+            stdio: String::from_utf8_lossy(&kept.stdio).into_owned().into(),
+            ..kept.trace
+        }
     }
 }
 
@@ -197,11 +238,20 @@ pub(crate) enum Close {
 
 impl Kept {
     fn visits_of(&self, step: &str) -> u32 {
-        self.trace.visits.iter().rev().find(|v| v.step.as_str() == step).map_or(0, |v| v.visit)
+        self.trace
+            .visits
+            .iter()
+            .rev()
+            .find(|v| v.step.as_str() == step)
+            .map_or(0, |v| v.visit)
     }
 
     fn open_visit(&self, step: &str) -> Option<usize> {
-        let at = self.trace.visits.iter().rposition(|v| v.step.as_str() == step)?;
+        let at = self
+            .trace
+            .visits
+            .iter()
+            .rposition(|v| v.step.as_str() == step)?;
         self.trace.visits[at].is_open().then_some(at)
     }
 }
@@ -219,38 +269,68 @@ mod tests {
         let recorder = recorder(Limits::default());
         assert_eq!(recorder.begin("a").unwrap(), Ok(1));
         assert_eq!(recorder.begin("a").unwrap(), Err(OutOfOrder::AlreadyOpen));
-        recorder.close("a", Close::Output("x".into())).unwrap().unwrap();
-        assert_eq!(recorder.close("a", Close::Output("x".into())).unwrap(), Err(OutOfOrder::NotOpen));
+        recorder
+            .close("a", Close::Output("x".into()))
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            recorder.close("a", Close::Output("x".into())).unwrap(),
+            Err(OutOfOrder::NotOpen)
+        );
         assert_eq!(recorder.begin("a").unwrap(), Ok(2));
         assert_eq!(recorder.step().unwrap().as_str(), "a");
     }
 
     #[test]
     fn output_beyond_the_limit_ends_the_guest_and_keeps_what_fitted() {
-        let recorder = recorder(Limits { trace_bytes_max: 3, ..Limits::default() });
+        let recorder = recorder(Limits {
+            trace_bytes_max: 3,
+            ..Limits::default()
+        });
         recorder.begin("a").unwrap().unwrap();
-        recorder.close("a", Close::Output("xy".into())).unwrap().unwrap();
+        recorder
+            .close("a", Close::Output("xy".into()))
+            .unwrap()
+            .unwrap();
         recorder.begin("a").unwrap().unwrap();
-        assert_eq!(recorder.close("a", Close::Output("zz".into())).unwrap_err().key, "trace_bytes_max");
+        assert_eq!(
+            recorder
+                .close("a", Close::Output("zz".into()))
+                .unwrap_err()
+                .key,
+            "trace_bytes_max"
+        );
         assert_eq!(recorder.take().step_outputs()[0].1.as_str(), "xy");
     }
 
     #[test]
     fn lines_without_room_are_counted() {
-        let recorder = recorder(Limits { log_bytes_max: 4, stdio_bytes_max: 4, ..Limits::default() });
+        let recorder = recorder(Limits {
+            log_bytes_max: 4,
+            stdio_bytes_max: 4,
+            ..Limits::default()
+        });
         for line in ["abc", "de", "f"] {
             recorder.log(Level::Info, line.into());
             recorder.stdio(line.as_bytes());
         }
         let trace = recorder.take();
         assert_eq!((trace.log.len(), trace.log_lines_dropped), (2, 1));
-        assert_eq!((trace.stdio.as_str(), trace.stdio_bytes_dropped), ("abcd", 2));
+        assert_eq!(
+            (trace.stdio.as_str(), trace.stdio_bytes_dropped),
+            ("abcd", 2)
+        );
     }
 
     #[test]
     fn a_panic_is_found_in_what_was_written() {
         let recorder = recorder(Limits::default());
-        recorder.stdio(b"hello\n\nthread 'x' panicked at src/lib.rs:3:5:\nno such step\nnote: run with\n");
-        assert_eq!(recorder.panic_message().unwrap(), "panicked at src/lib.rs:3:5: no such step");
+        recorder.stdio(
+            b"hello\n\nthread 'x' panicked at src/lib.rs:3:5:\nno such step\nnote: run with\n",
+        );
+        assert_eq!(
+            recorder.panic_message().unwrap(),
+            "panicked at src/lib.rs:3:5: no such step"
+        );
     }
 }

@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component as Code, HasSelf, InstancePre, Linker};
 
-use crate::bindings::exports::fapo::tenant::{chain, scorer};
 use crate::bindings::Tenant as Contract;
+use crate::bindings::exports::fapo::tenant::{chain, scorer};
 use crate::compile::{CodeStore, CompileError, CompileReport, Compiler};
 use crate::engine::{self, Allocation};
 use crate::guest::Guest;
@@ -97,7 +97,8 @@ impl Sandbox {
         let built = engine::build(setup.stack_bytes_max as usize).map_err(failed)?;
         let mut linker = Linker::new(&built.engine);
         wasi::link(&mut linker).map_err(failed)?;
-        Contract::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest).map_err(failed)?;
+        Contract::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)
+            .map_err(failed)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(setup.threads.max(1))
             .thread_name("fapo-guest")
@@ -110,18 +111,28 @@ impl Sandbox {
                 places: Arc::new(Semaphore::new(engine::CASES_IN_FLIGHT_MAX as usize)),
             }),
             linker,
-            compiler: Compiler { program: setup.compiler, store: setup.store },
+            compiler: Compiler {
+                program: setup.compiler,
+                store: setup.store,
+            },
             allocation: built.allocation,
             runtime: Some(runtime),
         })
     }
 
     /// Reads, compiles and links a component. Nothing of it runs yet.
-    pub async fn load(&self, bytes: &[u8], limits: &Limits) -> Result<Arc<Component>, CompileError> {
+    pub async fn load(
+        &self,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Arc<Component>, CompileError> {
         let structure = upload::inspect(bytes, limits)?;
         upload::check_names(&structure)?;
         let digest = format!("{:x}", Sha256::digest(bytes));
-        let (code, compiled) = self.compiler.code(&self.shared.engine, &digest, bytes, limits).await?;
+        let (code, compiled) = self
+            .compiler
+            .code(&self.shared.engine, &digest, bytes, limits)
+            .await?;
         let code = self.deserialize(&code)?;
         let pre = self
             .linker
@@ -130,13 +141,25 @@ impl Sandbox {
         let chain = chain::GuestIndices::new(&pre).ok();
         let scorer = scorer::GuestIndices::new(&pre).ok();
         if chain.is_none() && scorer.is_none() {
-            return Err(Refusal::Contract("its exports lack functions of the contract".into()).into());
+            return Err(
+                Refusal::Contract("its exports lack functions of the contract".into()).into(),
+            );
         }
-        Ok(Arc::new(Component { digest, structure, compiled, pre, chain, scorer }))
+        Ok(Arc::new(Component {
+            digest,
+            structure,
+            compiled,
+            pre,
+            chain,
+            scorer,
+        }))
     }
 
     fn deserialize(&self, code: &[u8]) -> Result<Code, CompileError> {
-        #[expect(unsafe_code, reason = "compiled code is native code, and there is no checking it")]
+        #[expect(
+            unsafe_code,
+            reason = "compiled code is native code, and there is no checking it"
+        )]
         // SAFETY: the bytes come from our compiler, over a pipe or from a file whose mark of the
         // host's key has just been verified on these very bytes.
         let code = unsafe { Code::deserialize(&self.shared.engine, code) };
@@ -163,7 +186,10 @@ impl Sandbox {
     /// Tells what lives now; all zero when no case runs.
     pub fn live(&self) -> Live {
         let taken = engine::CASES_IN_FLIGHT_MAX as usize - self.shared.places.available_permits();
-        let mut live = Live { places: taken as u64, ..Live::default() };
+        let mut live = Live {
+            places: taken as u64,
+            ..Live::default()
+        };
         if let Some(pool) = self.shared.engine.pooling_allocator_metrics() {
             live.components = pool.component_instances();
             live.instances = pool.core_instances();

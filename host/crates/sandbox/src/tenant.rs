@@ -20,7 +20,7 @@ use crate::bindings::fapo::tenant::types::{ProviderError, RetrievalError};
 use crate::convert;
 use crate::failure::{Misfit, Returned};
 use crate::guest::{self, Prepared, Work};
-use crate::imports::Imports;
+use crate::imports::{ArtifactStore, Imports};
 use crate::sandbox::{Component, Shared};
 
 /// A component that can run cases.
@@ -86,55 +86,99 @@ impl Tenant {
     /// Returns the tenant with the steps of a description: from now on a call
     /// that names another step is told so.
     pub fn with_steps(mut self, info: &ChainInfo) -> Self {
-        self.steps = Some(Arc::new(info.steps.iter().map(|step| step.name.as_str().to_owned()).collect()));
+        self.steps = Some(Arc::new(
+            info.steps
+                .iter()
+                .map(|step| step.name.as_str().to_owned())
+                .collect(),
+        ));
+        self
+    }
+
+    /// Returns the tenant with a store of artifacts.
+    pub fn with_artifacts(mut self, artifacts: Arc<dyn ArtifactStore>) -> Self {
+        self.imports.artifacts = Some(artifacts);
         self
     }
 
     /// Asks the chain to describe itself, with every import denied.
     pub async fn describe(&self) -> GuestRun<ChainInfo> {
-        let indices = self.component.chain.clone().expect("only a chain is asked to describe itself");
+        let indices = self
+            .component
+            .chain
+            .clone()
+            .expect("only a chain is asked to describe itself");
         let bytes_max = self.limits.output_bytes_max;
         let mut prepared = self.prepared(Role::Chain, CaseId::default(), 0);
         prepared.granted.clear();
-        self.run(prepared, Box::new(move |store, instance| {
-            Box::pin(async move {
-                let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
-                let info = convert::chain_info(chain.call_describe(store).await?);
-                Ok(fits(info, bytes_max, "description"))
-            })
-        }))
+        self.run(
+            prepared,
+            Box::new(move |store, instance| {
+                Box::pin(async move {
+                    let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
+                    let info = convert::chain_info(chain.call_describe(store).await?);
+                    Ok(fits(info, bytes_max, "description"))
+                })
+            }),
+        )
         .await
     }
 
     /// Runs one case.
     ///
     /// The seed decides the guest's clock and randomness, and nothing else does.
-    pub async fn run_chain(&self, case: &Case, settings: &Settings, seed: u64) -> GuestRun<Outcome> {
-        let indices = self.component.chain.clone().expect("only a chain runs cases");
+    pub async fn run_chain(
+        &self,
+        case: &Case,
+        settings: &Settings,
+        seed: u64,
+    ) -> GuestRun<Outcome> {
+        let indices = self
+            .component
+            .chain
+            .clone()
+            .expect("only a chain runs cases");
         let bytes_max = self.limits.output_bytes_max;
-        let (id, case, settings) = (case.id.clone(), convert::test_case(case), convert::settings(settings));
-        self.run(self.prepared(Role::Chain, id, seed), Box::new(move |store, instance| {
-            Box::pin(async move {
-                let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
-                Ok(match chain.call_run(store, &case, &settings).await? {
-                    Ok(outcome) => fits(convert::outcome_in(outcome), bytes_max, "outcome"),
-                    Err(error) => Err(chain_error(error)),
+        let (id, case, settings) = (
+            case.id.clone(),
+            convert::test_case(case),
+            convert::settings(settings),
+        );
+        self.run(
+            self.prepared(Role::Chain, id, seed),
+            Box::new(move |store, instance| {
+                Box::pin(async move {
+                    let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
+                    Ok(match chain.call_run(store, &case, &settings).await? {
+                        Ok(outcome) => fits(convert::outcome_in(outcome), bytes_max, "outcome"),
+                        Err(error) => Err(chain_error(error)),
+                    })
                 })
-            })
-        }))
+            }),
+        )
         .await
     }
 
     /// Asks the scorer whether a case can be scored at all.
     pub async fn validate_case(&self, case: &Case, seed: u64) -> GuestRun<()> {
-        let indices = self.component.scorer.clone().expect("only a scorer validates cases");
+        let indices = self
+            .component
+            .scorer
+            .clone()
+            .expect("only a scorer validates cases");
         let (id, case) = (case.id.clone(), convert::scored_case(case));
-        self.run(self.prepared(Role::Scorer, id, seed), Box::new(move |store, instance| {
-            Box::pin(async move {
-                let scorer = indices.load(&mut *store, &instance).map_err(misfit)?;
-                Ok(scorer.call_validate_case(store, &case).await?.map_err(score_error))
-            })
-        }))
+        self.run(
+            self.prepared(Role::Scorer, id, seed),
+            Box::new(move |store, instance| {
+                Box::pin(async move {
+                    let scorer = indices.load(&mut *store, &instance).map_err(misfit)?;
+                    Ok(scorer
+                        .call_validate_case(store, &case)
+                        .await?
+                        .map_err(score_error))
+                })
+            }),
+        )
         .await
     }
 
@@ -143,24 +187,40 @@ impl Tenant {
         let indices = self.component.scorer.clone().expect("only a scorer grades");
         let bytes_max = self.limits.output_bytes_max;
         let (id, case) = (case.id.clone(), convert::scored_case(case));
-        self.run(self.prepared(Role::Scorer, id, seed), Box::new(move |store, instance| {
-            Box::pin(async move {
-                let scorer = indices.load(&mut *store, &instance).map_err(misfit)?;
-                let scored = match &graded {
-                    Graded::Text(text) => scorer.call_score_case(store, &case, text.as_str()).await?,
-                    Graded::Pipeline { outcome, visits, profile } => {
-                        let outcome = convert::outcome_out(outcome);
-                        let steps: Vec<_> = visits.iter().map(convert::step_record).collect();
-                        scorer.call_score_pipeline_case(store, &case, &outcome, &steps, profile).await?
-                    }
-                };
-                Ok(match scored {
-                    Ok(score) => fits(convert::score(score), bytes_max, "score")
-                        .and_then(|score| score.check().map_err(|error| Returned::bad_answer(error.to_string()))),
-                    Err(error) => Err(score_error(error)),
+        self.run(
+            self.prepared(Role::Scorer, id, seed),
+            Box::new(move |store, instance| {
+                Box::pin(async move {
+                    let scorer = indices.load(&mut *store, &instance).map_err(misfit)?;
+                    let scored = match &graded {
+                        Graded::Text(text) => {
+                            scorer.call_score_case(store, &case, text.as_str()).await?
+                        }
+                        Graded::Pipeline {
+                            outcome,
+                            visits,
+                            profile,
+                        } => {
+                            let outcome = convert::outcome_out(outcome);
+                            let steps: Vec<_> = visits.iter().map(convert::step_record).collect();
+                            scorer
+                                .call_score_pipeline_case(store, &case, &outcome, &steps, profile)
+                                .await?
+                        }
+                    };
+                    Ok(match scored {
+                        Ok(score) => {
+                            fits(convert::score(score), bytes_max, "score").and_then(|score| {
+                                score
+                                    .check()
+                                    .map_err(|error| Returned::bad_answer(error.to_string()))
+                            })
+                        }
+                        Err(error) => Err(score_error(error)),
+                    })
                 })
-            })
-        }))
+            }),
+        )
         .await
     }
 
@@ -217,11 +277,16 @@ impl std::io::Write for Counted {
 
 fn chain_error(error: chain::ChainError) -> Returned {
     match error {
-        chain::ChainError::BadCase(why) => Returned::error(format!("the chain cannot read the case: {why}")),
-        chain::ChainError::BadSettings(why) => Returned::error(format!("the chain cannot use its settings: {why}")),
-        chain::ChainError::StepFailed(failure) => {
-            Returned { step: Some(failure.step.into()), ..Returned::error(failure.reason) }
+        chain::ChainError::BadCase(why) => {
+            Returned::error(format!("the chain cannot read the case: {why}"))
         }
+        chain::ChainError::BadSettings(why) => {
+            Returned::error(format!("the chain cannot use its settings: {why}"))
+        }
+        chain::ChainError::StepFailed(failure) => Returned {
+            step: Some(failure.step.into()),
+            ..Returned::error(failure.reason)
+        },
         chain::ChainError::Provider(error) => Returned::error(provider_error(error)),
         chain::ChainError::Retrieval(error) => Returned::error(retrieval_error(error)),
         chain::ChainError::Other(why) => Returned::error(why),
@@ -230,10 +295,13 @@ fn chain_error(error: chain::ChainError) -> Returned {
 
 fn score_error(error: scorer::ScoreError) -> Returned {
     match error {
-        scorer::ScoreError::BadCase(why) => Returned::error(format!("the scorer cannot score the case: {why}")),
-        scorer::ScoreError::UnknownProfile(name) => {
-            Returned::error(format!("the scorer has no profile `{}`", Untrusted::from(name)))
+        scorer::ScoreError::BadCase(why) => {
+            Returned::error(format!("the scorer cannot score the case: {why}"))
         }
+        scorer::ScoreError::UnknownProfile(name) => Returned::error(format!(
+            "the scorer has no profile `{}`",
+            Untrusted::from(name)
+        )),
         scorer::ScoreError::Provider(error) => Returned::error(provider_error(error)),
         scorer::ScoreError::Other(why) => Returned::error(why),
     }

@@ -11,7 +11,8 @@ use fapo_core::Untrusted;
 use fapo_core::limits::Limits;
 use serde::Serialize;
 use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, Encoding, Instance, Parser, Payload,
+    ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, Encoding, Instance, Parser,
+    Payload,
 };
 
 /// What the structure of a component says about it.
@@ -150,7 +151,9 @@ impl Refusal {
                 "build it again with `fapo-host build`, and give the `.wasm` that it leaves in `build/`"
             }
             Self::Native => "give the `.wasm` that it was compiled from",
-            Self::CoreModule => "build for `wasm32-wasip2`, which makes a component; `fapo-host build` does",
+            Self::CoreModule => {
+                "build for `wasm32-wasip2`, which makes a component; `fapo-host build` does"
+            }
             Self::Limit { .. } | Self::CompileLimit { .. } => {
                 "make the component smaller, or raise the key in `[limits]` of `tenant.toml`, as far as the operator allows"
             }
@@ -158,7 +161,9 @@ impl Refusal {
                 "a tenant may import the interfaces of `fapo:tenant@0.1.0`; `fapo-host wit DIR` writes them out"
             }
             Self::NoExport => "call `export_chain!` or `export_scorer!` and build it again",
-            Self::Invalid(_) => "build it again with a toolchain for the component model of WASI 0.2",
+            Self::Invalid(_) => {
+                "build it again with a toolchain for the component model of WASI 0.2"
+            }
             Self::Contract(_) => "build it against the files that `fapo-host wit DIR` writes out",
         }
     }
@@ -171,7 +176,14 @@ impl Refusal {
 pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Structure, Refusal> {
     check_kind(bytes)?;
     within("component_bytes_max", "bytes", bytes.len() as u64, limits)?;
-    let mut reader = Reader { found: Structure { bytes: bytes.len() as u64, ..Structure::default() }, limits, open: Vec::new() };
+    let mut reader = Reader {
+        found: Structure {
+            bytes: bytes.len() as u64,
+            ..Structure::default()
+        },
+        limits,
+        open: Vec::new(),
+    };
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(malformed)?;
         reader.read(payload)?;
@@ -189,14 +201,18 @@ pub fn check_names(found: &Structure) -> Result<(), Refusal> {
         return Err(Refusal::Import(unknown.clone()));
     }
     let exports: BTreeSet<_> = found.exports.iter().map(Untrusted::as_str).collect();
-    if exports.contains(CHAIN) || exports.contains(SCORER) { Ok(()) } else { Err(Refusal::NoExport) }
+    if exports.contains(CHAIN) || exports.contains(SCORER) {
+        Ok(())
+    } else {
+        Err(Refusal::NoExport)
+    }
 }
 
 fn is_given(import: &str) -> bool {
     CONTRACT_IMPORTS.contains(&import)
-        || import
-            .split_once("@0.2.")
-            .is_some_and(|(name, patch)| patch.bytes().all(|b| b.is_ascii_digit()) && WASI_IMPORTS.contains(&name))
+        || import.split_once("@0.2.").is_some_and(|(name, patch)| {
+            patch.bytes().all(|b| b.is_ascii_digit()) && WASI_IMPORTS.contains(&name)
+        })
 }
 
 fn check_kind(bytes: &[u8]) -> Result<(), Refusal> {
@@ -220,9 +236,25 @@ fn malformed(error: wasmparser::BinaryReaderError) -> Refusal {
     Refusal::Malformed(error.to_string().into())
 }
 
-fn within(key: &'static str, what: &'static str, count: u64, limits: &Limits) -> Result<(), Refusal> {
-    let max = limits.get(key).expect("keys are taken from the table of limits");
-    if count <= max { Ok(()) } else { Err(Refusal::Limit { key, what, count, max }) }
+fn within(
+    key: &'static str,
+    what: &'static str,
+    count: u64,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    let max = limits
+        .get(key)
+        .expect("keys are taken from the table of limits");
+    if count <= max {
+        Ok(())
+    } else {
+        Err(Refusal::Limit {
+            key,
+            what,
+            count,
+            max,
+        })
+    }
 }
 
 /// Reads payload after payload, keeping counts and a stack of open components.
@@ -253,16 +285,31 @@ impl Reader<'_> {
             }
             Payload::FunctionSection(section) => {
                 self.found.functions += u64::from(section.count());
-                within("component_functions_max", "functions", self.found.functions, self.limits)
+                within(
+                    "component_functions_max",
+                    "functions",
+                    self.found.functions,
+                    self.limits,
+                )
             }
             Payload::CodeSectionEntry(body) => {
                 let bytes = body.range().len() as u64;
-                within("function_bytes_max", "bytes in one function", bytes, self.limits)?;
+                within(
+                    "function_bytes_max",
+                    "bytes in one function",
+                    bytes,
+                    self.limits,
+                )?;
                 self.found.largest_function_bytes = self.found.largest_function_bytes.max(bytes);
                 let mut locals = 0u64;
                 for group in body.get_locals_reader().map_err(malformed)? {
                     locals += u64::from(group.map_err(malformed)?.0);
-                    within("function_locals_max", "locals in one function", locals, self.limits)?;
+                    within(
+                        "function_locals_max",
+                        "locals in one function",
+                        locals,
+                        self.limits,
+                    )?;
                 }
                 self.found.most_locals = self.found.most_locals.max(locals);
                 Ok(())
@@ -277,8 +324,9 @@ impl Reader<'_> {
             }
             Payload::ComponentInstanceSection(section) => {
                 for instance in section {
-                    if let wasmparser::ComponentInstance::Instantiate { component_index, .. } =
-                        instance.map_err(malformed)?
+                    if let wasmparser::ComponentInstance::Instantiate {
+                        component_index, ..
+                    } = instance.map_err(malformed)?
                     {
                         let inner = self.component(self.open.len() - 1, component_index)?;
                         self.instantiate(inner.saturating_add(1))?;
@@ -325,18 +373,33 @@ impl Reader<'_> {
 
     fn begin(&mut self, encoding: Encoding) -> Result<(), Refusal> {
         let is_module = encoding == Encoding::Module;
-        self.open.push(Open { is_module, ..Open::default() });
+        self.open.push(Open {
+            is_module,
+            ..Open::default()
+        });
         if is_module {
             self.found.modules += 1;
-            within("component_modules_max", "core modules", self.found.modules, self.limits)
+            within(
+                "component_modules_max",
+                "core modules",
+                self.found.modules,
+                self.limits,
+            )
         } else {
             self.found.depth = self.found.depth.max(self.open.len() as u64 - 1);
-            within("component_depth_max", "levels of nested components", self.found.depth, self.limits)
+            within(
+                "component_depth_max",
+                "levels of nested components",
+                self.found.depth,
+                self.limits,
+            )
         }
     }
 
     fn end(&mut self) {
-        let Some(closed) = self.open.pop() else { return };
+        let Some(closed) = self.open.pop() else {
+            return;
+        };
         if self.open.is_empty() {
             self.found.instances = closed.instances;
         } else if !closed.is_module {
@@ -346,16 +409,30 @@ impl Reader<'_> {
 
     fn alias(&mut self, alias: ComponentAlias<'_>) -> Result<(), Refusal> {
         match alias {
-            ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, count, index } => {
+            ComponentAlias::Outer {
+                kind: ComponentOuterAliasKind::Component,
+                count,
+                index,
+            } => {
                 let Some(level) = (self.open.len() - 1).checked_sub(count as usize) else {
-                    return Err(Refusal::Malformed("an alias reaches beyond the outermost component".into()));
+                    return Err(Refusal::Malformed(
+                        "an alias reaches beyond the outermost component".into(),
+                    ));
                 };
                 let inner = self.component(level, index)?;
                 self.declare(inner);
             }
-            ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => {
+            ComponentAlias::InstanceExport {
+                kind: ComponentExternalKind::Component,
+                ..
+            } => {
                 // Which one is only known to a validator; any that has ended may be it.
-                let most = self.open.iter().flat_map(|open| &open.components).copied().max();
+                let most = self
+                    .open
+                    .iter()
+                    .flat_map(|open| &open.components)
+                    .copied()
+                    .max();
                 self.declare(most.unwrap_or(u64::MAX));
             }
             _ => {}
@@ -365,14 +442,26 @@ impl Reader<'_> {
 
     /// Adds to what instantiating the innermost component makes.
     fn instantiate(&mut self, count: u64) -> Result<(), Refusal> {
-        let innermost = self.open.last_mut().expect("a section stands inside a component");
+        let innermost = self
+            .open
+            .last_mut()
+            .expect("a section stands inside a component");
         innermost.instances = innermost.instances.saturating_add(count);
-        within("component_instances_max", "instances when flattened", innermost.instances, self.limits)
+        within(
+            "component_instances_max",
+            "instances when flattened",
+            innermost.instances,
+            self.limits,
+        )
     }
 
     /// Adds a component to the index space of the innermost one.
     fn declare(&mut self, instances: u64) {
-        self.open.last_mut().expect("a section stands inside a component").components.push(instances);
+        self.open
+            .last_mut()
+            .expect("a section stands inside a component")
+            .components
+            .push(instances);
     }
 
     fn component(&self, level: usize, index: u32) -> Result<u64, Refusal> {
@@ -380,6 +469,8 @@ impl Reader<'_> {
             .components
             .get(index as usize)
             .copied()
-            .ok_or_else(|| Refusal::Malformed("an instance names a component that is not there".into()))
+            .ok_or_else(|| {
+                Refusal::Malformed("an instance names a component that is not there".into())
+            })
     }
 }

@@ -16,7 +16,9 @@ use wasmtime::component::{HasSelf, Linker, Resource};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamResult, subscribe};
-use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{
+    HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
+};
 
 use crate::guest::Guest;
 use crate::recorder::Recorder;
@@ -74,7 +76,13 @@ pub(crate) struct Wasi {
 
 impl Wasi {
     pub(crate) fn new(seed: u64, random_bytes_max: u64, recorder: Arc<Recorder>) -> Self {
-        Self { made: None, clock: VirtualClock::default(), seed, random_bytes_max, recorder }
+        Self {
+            made: None,
+            clock: VirtualClock::default(),
+            seed,
+            random_bytes_max,
+            recorder,
+        }
     }
 
     fn context(&mut self) -> &mut WasiCtx {
@@ -98,7 +106,10 @@ impl Wasi {
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: self.wasi.context(), table: &mut self.table }
+        WasiCtxView {
+            ctx: self.wasi.context(),
+            table: &mut self.table,
+        }
     }
 }
 

@@ -100,7 +100,7 @@ impl LlmJudge {
         &self,
         case: &ScoredCase,
         output_text: &str,
-        host: &dyn Host,
+        host: &Host,
     ) -> Result<Verdict, ScoreError> {
         let seen = case.seen()?;
         let expected = case.expected_value()?;

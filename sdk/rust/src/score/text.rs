@@ -14,9 +14,8 @@ pub fn normalize(text: &str) -> String {
         .chars()
         .filter(|c| !c.is_ascii_punctuation())
         .collect();
-    let mut words = Vec::new();
-    let without_articles = without_articles(&bare);
-    words.extend(without_articles.split_whitespace());
+    let bare = without_articles(&bare);
+    let words: Vec<_> = bare.split_whitespace().collect();
     words.join(" ")
 }
 

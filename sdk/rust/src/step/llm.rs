@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::bindings::chain::{ChainError, StepKind};
 use crate::bindings::types::*;
 use crate::declare::{Prompt, Setting};
+use crate::host::Host;
 use crate::parse;
 use crate::run::{Run, Visit};
 use crate::step::{Answers, Ask, Branch, Declared, Keep, Node, Taken, add_parameter};
@@ -371,6 +372,17 @@ impl<S> Branch<S> for Llm<S> {
             requests,
             searches: Vec::new(),
         })
+    }
+
+    fn send(&self, host: &Host, all: &Ask) -> Answers {
+        let completions = match all.requests.as_slice() {
+            [request] => vec![host.generate(request)],
+            requests => host.generate_many(requests),
+        };
+        Answers {
+            completions,
+            ..Answers::default()
+        }
     }
 
     fn take(&self, answers: Answers, visit: &Visit<'_>) -> Result<Taken, ChainError> {

@@ -3,5 +3,5 @@
 (memory (export "memory") 1900)
 (func (export "fapo:tenant/chain@0.1.0#run")
   (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-  (call $ask (i32.const 65536) (i32.const 500000) (i32.const 2048))
+  (call $ask (i32.const 1048576) (i32.const 500000) (i32.const 2048))
   (unreachable))

@@ -14,17 +14,28 @@ use crate::guest::Guest;
 use crate::recorder::Spent;
 
 impl Host for Guest {
-    async fn read(&mut self, step: String, name: String) -> wasmtime::Result<Result<Vec<u8>, wit::ArtifactError>> {
+    async fn read(
+        &mut self,
+        step: String,
+        name: String,
+    ) -> wasmtime::Result<Result<Vec<u8>, wit::ArtifactError>> {
         let call = self.artifact_call(step, ArtifactOperation::Read, Some(&name), 0)?;
         let read = match call {
             Ok((store, site, at)) => {
                 let bytes_max = self.limits.answer_bytes_max;
-                let read = self.ask(store.read(site, name)).await.answer().await.and_then(|data| {
-                    if data.len() as u64 > bytes_max {
-                        return Err(ArtifactError::Other(super::provider::too_large(bytes_max).into()));
-                    }
-                    Ok(data)
-                });
+                let read = self
+                    .ask(store.read(site, name))
+                    .await
+                    .answer()
+                    .await
+                    .and_then(|data| {
+                        if data.len() as u64 > bytes_max {
+                            return Err(ArtifactError::Other(
+                                super::provider::too_large(bytes_max).into(),
+                            ));
+                        }
+                        Ok(data)
+                    });
                 self.artifact_ended(at, read.as_ref().map(|data| data.len() as u64));
                 read
             }
@@ -44,9 +55,19 @@ impl Host for Guest {
         let written = match call {
             Ok((store, site, at)) => {
                 // What is written anew replaces what was there in the sum, too.
-                let sum = self.artifact_bytes.iter().filter(|(n, _)| **n != name).map(|(_, b)| b).sum::<u64>() + bytes;
+                let sum = self
+                    .artifact_bytes
+                    .iter()
+                    .filter(|(n, _)| **n != name)
+                    .map(|(_, b)| b)
+                    .sum::<u64>()
+                    + bytes;
                 self.check_bytes("artifact_bytes_max", sum)?;
-                let written = self.ask(store.write(site, name.clone(), data)).await.answer().await;
+                let written = self
+                    .ask(store.write(site, name.clone(), data))
+                    .await
+                    .answer()
+                    .await;
                 if written.is_ok() {
                     self.artifact_bytes.insert(name, bytes);
                 }
@@ -58,7 +79,10 @@ impl Host for Guest {
         Ok(written.map_err(convert::artifact_error_out))
     }
 
-    async fn list(&mut self, step: String) -> wasmtime::Result<Result<Vec<wit::ArtifactInfo>, wit::ArtifactError>> {
+    async fn list(
+        &mut self,
+        step: String,
+    ) -> wasmtime::Result<Result<Vec<wit::ArtifactInfo>, wit::ArtifactError>> {
         let call = self.artifact_call(step, ArtifactOperation::List, None, 0)?;
         let listed = match call {
             Ok((store, site, at)) => {
@@ -100,7 +124,15 @@ impl Guest {
             )));
         }
         let name = Untrusted::from(name.unwrap_or_default());
-        let (site, at) = self.call_begins(step, CallBody::Artifact { operation, name, bytes, error: None });
+        let (site, at) = self.call_begins(
+            step,
+            CallBody::Artifact {
+                operation,
+                name,
+                bytes,
+                error: None,
+            },
+        );
         Ok(Ok((store, site, at)))
     }
 

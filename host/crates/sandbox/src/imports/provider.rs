@@ -39,17 +39,24 @@ impl Host for Guest {
 
 type Answered = Result<Arc<Completion>, ProviderError>;
 
-async fn answer(asked: Result<Asked<Answered>, ProviderError>) -> Result<wit::Completion, wit::ProviderError> {
+async fn answer(
+    asked: Result<Asked<Answered>, ProviderError>,
+) -> Result<wit::Completion, wit::ProviderError> {
     let answered = match asked {
         Ok(asked) => asked.answer().await,
         Err(refused) => Err(refused),
     };
-    answered.map(|completion| convert::completion(&completion)).map_err(convert::provider_error_out)
+    answered
+        .map(|completion| convert::completion(&completion))
+        .map_err(convert::provider_error_out)
 }
 
 impl Guest {
     /// Sends one request on its way. The outer error ends the guest.
-    async fn ask_model(&mut self, request: wit::GenerateRequest) -> Result<Result<Asked<Answered>, ProviderError>, Spent> {
+    async fn ask_model(
+        &mut self,
+        request: wit::GenerateRequest,
+    ) -> Result<Result<Asked<Answered>, ProviderError>, Spent> {
         self.counts.provider = self.spend("provider_calls_max", self.counts.provider)?;
         let (step, request) = convert::generate_request(request);
         let provider = match self.import(Capability::Provider, |imports| imports.provider.clone()) {
@@ -64,7 +71,10 @@ impl Guest {
             return Ok(Err(ProviderError::InvalidRequest(why.into())));
         }
         let request = Arc::new(request);
-        let body = CallBody::Generate { request: request.clone(), answer: None };
+        let body = CallBody::Generate {
+            request: request.clone(),
+            answer: None,
+        };
         let (site, at) = self.call_begins(step, body);
         let recorder = self.recorder.clone();
         let bytes_max = self.limits.answer_bytes_max;
@@ -75,9 +85,9 @@ impl Guest {
                     Ok(completion) if completion_bytes(&completion) > bytes_max => {
                         Err(ProviderError::Other(too_large(bytes_max).into()))
                     }
-                    Ok(completion) if completion.choices.is_empty() => {
-                        Err(ProviderError::Other("the provider answered without a choice".into()))
-                    }
+                    Ok(completion) if completion.choices.is_empty() => Err(ProviderError::Other(
+                        "the provider answered without a choice".into(),
+                    )),
                     Ok(completion) => Ok(Arc::new(completion)),
                     Err(error) => Err(error),
                 };
@@ -103,7 +113,8 @@ fn shape_error(request: &GenerateRequest) -> Option<String> {
         return Some("the request has no message".into());
     }
     let params = &request.params;
-    let in_range = |value: Option<f64>, max: f64| value.is_none_or(|value| (0.0..=max).contains(&value));
+    let in_range =
+        |value: Option<f64>, max: f64| value.is_none_or(|value| (0.0..=max).contains(&value));
     if !in_range(params.temperature, 10.0) {
         return Some("`temperature` must be a number from 0 to 10".into());
     }
@@ -114,7 +125,11 @@ fn shape_error(request: &GenerateRequest) -> Option<String> {
         return Some("`max_tokens` and `choices` must be at least 1".into());
     }
     let json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    if request.response_schema.as_ref().is_some_and(|schema| !json(schema.schema.as_str())) {
+    if request
+        .response_schema
+        .as_ref()
+        .is_some_and(|schema| !json(schema.schema.as_str()))
+    {
         return Some("`response_schema` is not JSON".into());
     }
     request
@@ -126,8 +141,15 @@ fn shape_error(request: &GenerateRequest) -> Option<String> {
 
 fn request_bytes(request: &GenerateRequest) -> u64 {
     let messages: usize = request.messages.iter().map(convert::message_bytes).sum();
-    let schema = request.response_schema.as_ref().map_or(0, |s| text_bytes([&s.name, &s.schema]));
-    let tools: usize = request.tools.iter().map(|t| text_bytes([&t.name, &t.description, &t.parameters])).sum();
+    let schema = request
+        .response_schema
+        .as_ref()
+        .map_or(0, |s| text_bytes([&s.name, &s.schema]));
+    let tools: usize = request
+        .tools
+        .iter()
+        .map(|t| text_bytes([&t.name, &t.description, &t.parameters]))
+        .sum();
     let stop = text_bytes(&request.params.stop);
     (messages + schema + tools + stop) as u64
 }
@@ -138,8 +160,16 @@ fn completion_bytes(completion: &Completion) -> u64 {
         .iter()
         .map(|choice| {
             choice.text.as_str().len()
-                + choice.tool_calls.iter().map(|c| text_bytes([&c.id, &c.name, &c.arguments])).sum::<usize>()
-                + choice.opaque.iter().map(|o| text_bytes([&o.provider, &o.data])).sum::<usize>()
+                + choice
+                    .tool_calls
+                    .iter()
+                    .map(|c| text_bytes([&c.id, &c.name, &c.arguments]))
+                    .sum::<usize>()
+                + choice
+                    .opaque
+                    .iter()
+                    .map(|o| text_bytes([&o.provider, &o.data]))
+                    .sum::<usize>()
         })
         .sum::<usize>() as u64
 }

@@ -40,7 +40,9 @@ impl Host for Guest {
 
 type Answered = Result<Arc<Vec<Passage>>, RetrievalError>;
 
-async fn answer(asked: Result<Asked<Answered>, RetrievalError>) -> Result<Vec<wit::Passage>, wit::RetrievalError> {
+async fn answer(
+    asked: Result<Asked<Answered>, RetrievalError>,
+) -> Result<Vec<wit::Passage>, wit::RetrievalError> {
     let answered = match asked {
         Ok(asked) => asked.answer().await,
         Err(refused) => Err(refused),
@@ -52,27 +54,45 @@ async fn answer(asked: Result<Asked<Answered>, RetrievalError>) -> Result<Vec<wi
 
 impl Guest {
     /// Sends one query on its way. The outer error ends the guest.
-    async fn ask_index(&mut self, request: wit::SearchRequest) -> Result<Result<Asked<Answered>, RetrievalError>, Spent> {
+    async fn ask_index(
+        &mut self,
+        request: wit::SearchRequest,
+    ) -> Result<Result<Asked<Answered>, RetrievalError>, Spent> {
         self.counts.retrieval = self.spend("retrieval_calls_max", self.counts.retrieval)?;
         let (step, request) = convert::search_request(request);
-        let retriever = match self.import(Capability::Retrieval, |imports| imports.retriever.clone()) {
-            Ok(retriever) => retriever,
-            Err(why) => return Ok(Err(RetrievalError::Denied(why.into()))),
-        };
+        let retriever =
+            match self.import(Capability::Retrieval, |imports| imports.retriever.clone()) {
+                Ok(retriever) => retriever,
+                Err(why) => return Ok(Err(RetrievalError::Denied(why.into()))),
+            };
         if let Err(why) = self.check_step(step.as_str()) {
             return Ok(Err(RetrievalError::UnknownStep(why)));
         }
-        self.check_bytes("request_bytes_max", text_bytes([&request.index, &request.query]) as u64)?;
+        self.check_bytes(
+            "request_bytes_max",
+            text_bytes([&request.index, &request.query]) as u64,
+        )?;
         if request.query.as_str().trim().is_empty() {
-            return Ok(Err(RetrievalError::InvalidRequest("the query is empty".into())));
+            return Ok(Err(RetrievalError::InvalidRequest(
+                "the query is empty".into(),
+            )));
         }
         let k_max = self.limits.retrieval_k_max;
         if request.k == 0 || u64::from(request.k) > k_max {
-            let why = format!("`k` is {}, and must be from 1 to {k_max} (`retrieval_k_max`)", request.k);
+            let why = format!(
+                "`k` is {}, and must be from 1 to {k_max} (`retrieval_k_max`)",
+                request.k
+            );
             return Ok(Err(RetrievalError::InvalidRequest(why.into())));
         }
         let request = Arc::new(request);
-        let (site, at) = self.call_begins(step, CallBody::Search { request: request.clone(), answer: None });
+        let (site, at) = self.call_begins(
+            step,
+            CallBody::Search {
+                request: request.clone(),
+                answer: None,
+            },
+        );
         let recorder = self.recorder.clone();
         let bytes_max = self.limits.answer_bytes_max;
         let answer = retriever.search(site, request);
@@ -97,5 +117,8 @@ impl Guest {
 }
 
 fn passages_bytes(passages: &[Passage]) -> u64 {
-    passages.iter().map(|p| text_bytes([&p.id, &p.title, &p.text, &p.metadata])).sum::<usize>() as u64
+    passages
+        .iter()
+        .map(|p| text_bytes([&p.id, &p.title, &p.text, &p.metadata]))
+        .sum::<usize>() as u64
 }

@@ -15,7 +15,10 @@ use crate::guest::{Asked, Guest};
 use crate::recorder::Spent;
 
 impl Host for Guest {
-    async fn list(&mut self, step: String) -> wasmtime::Result<Result<Vec<ToolDefinition>, wit::ToolError>> {
+    async fn list(
+        &mut self,
+        step: String,
+    ) -> wasmtime::Result<Result<Vec<ToolDefinition>, wit::ToolError>> {
         self.counts.tools = self.spend("tool_calls_max", self.counts.tools)?;
         let step = Untrusted::from(step);
         let tools = match self.import(Capability::Tools, |imports| imports.tools.clone()) {
@@ -25,13 +28,25 @@ impl Host for Guest {
         if let Err(why) = self.check_step(step.as_str()) {
             return Ok(Err(wit::ToolError::UnknownStep(why.into_string())));
         }
-        let listed = self.ask(tools.list(self.site(step, 0))).await.answer().await;
+        let listed = self
+            .ask(tools.list(self.site(step, 0)))
+            .await
+            .answer()
+            .await;
         Ok(listed
-            .map(|tools| tools.into_iter().map(convert::tool_definition_out).collect())
+            .map(|tools| {
+                tools
+                    .into_iter()
+                    .map(convert::tool_definition_out)
+                    .collect()
+            })
             .map_err(convert::tool_error_out))
     }
 
-    async fn call(&mut self, request: wit::ToolRequest) -> wasmtime::Result<Result<wit::ToolResult, wit::ToolError>> {
+    async fn call(
+        &mut self,
+        request: wit::ToolRequest,
+    ) -> wasmtime::Result<Result<wit::ToolResult, wit::ToolError>> {
         let asked = self.ask_tool(request).await?;
         Ok(answer(asked).await)
     }
@@ -54,17 +69,24 @@ impl Host for Guest {
 
 type Answered = Result<Arc<ToolResult>, ToolError>;
 
-async fn answer(asked: Result<Asked<Answered>, ToolError>) -> Result<wit::ToolResult, wit::ToolError> {
+async fn answer(
+    asked: Result<Asked<Answered>, ToolError>,
+) -> Result<wit::ToolResult, wit::ToolError> {
     let answered = match asked {
         Ok(asked) => asked.answer().await,
         Err(refused) => Err(refused),
     };
-    answered.map(|result| convert::tool_result(&result)).map_err(convert::tool_error_out)
+    answered
+        .map(|result| convert::tool_result(&result))
+        .map_err(convert::tool_error_out)
 }
 
 impl Guest {
     /// Sends one tool call on its way. The outer error ends the guest.
-    async fn ask_tool(&mut self, request: wit::ToolRequest) -> Result<Result<Asked<Answered>, ToolError>, Spent> {
+    async fn ask_tool(
+        &mut self,
+        request: wit::ToolRequest,
+    ) -> Result<Result<Asked<Answered>, ToolError>, Spent> {
         self.counts.tools = self.spend("tool_calls_max", self.counts.tools)?;
         let (step, request) = convert::tool_request(request);
         let tools = match self.import(Capability::Tools, |imports| imports.tools.clone()) {
@@ -74,12 +96,23 @@ impl Guest {
         if let Err(why) = self.check_step(step.as_str()) {
             return Ok(Err(ToolError::UnknownStep(why)));
         }
-        self.check_bytes("request_bytes_max", text_bytes([&request.name, &request.arguments]) as u64)?;
+        self.check_bytes(
+            "request_bytes_max",
+            text_bytes([&request.name, &request.arguments]) as u64,
+        )?;
         if serde_json::from_str::<serde::de::IgnoredAny>(request.arguments.as_str()).is_err() {
-            return Ok(Err(ToolError::InvalidRequest("the arguments are not JSON".into())));
+            return Ok(Err(ToolError::InvalidRequest(
+                "the arguments are not JSON".into(),
+            )));
         }
         let request = Arc::new(request);
-        let (site, at) = self.call_begins(step, CallBody::Tool { request: request.clone(), answer: None });
+        let (site, at) = self.call_begins(
+            step,
+            CallBody::Tool {
+                request: request.clone(),
+                answer: None,
+            },
+        );
         let recorder = self.recorder.clone();
         let bytes_max = self.limits.answer_bytes_max;
         let answer = tools.call(site, request);

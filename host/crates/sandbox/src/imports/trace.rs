@@ -8,7 +8,10 @@ use crate::guest::Guest;
 use crate::recorder::{Close, OutOfOrder};
 
 impl Host for Guest {
-    async fn begin(&mut self, step: String) -> wasmtime::Result<Result<wit::Directive, wit::TraceError>> {
+    async fn begin(
+        &mut self,
+        step: String,
+    ) -> wasmtime::Result<Result<wit::Directive, wit::TraceError>> {
         if let Err(refused) = self.check_trace(&step) {
             return Ok(Err(refused));
         }
@@ -26,16 +29,26 @@ impl Host for Guest {
             Directive::Use(output) => {
                 let text = output.as_str().to_owned();
                 let closed = self.recorder.close(&step, Close::Replaced(output))?;
-                Ok(closed.map(|()| wit::Directive::Use(text)).map_err(|why| refusal(why, step)))
+                Ok(closed
+                    .map(|()| wit::Directive::Use(text))
+                    .map_err(|why| refusal(why, step)))
             }
         }
     }
 
-    async fn end(&mut self, step: String, output: String) -> wasmtime::Result<Result<(), wit::TraceError>> {
+    async fn end(
+        &mut self,
+        step: String,
+        output: String,
+    ) -> wasmtime::Result<Result<(), wit::TraceError>> {
         self.close(step, Close::Output(output.into()))
     }
 
-    async fn fail(&mut self, step: String, reason: String) -> wasmtime::Result<Result<(), wit::TraceError>> {
+    async fn fail(
+        &mut self,
+        step: String,
+        reason: String,
+    ) -> wasmtime::Result<Result<(), wit::TraceError>> {
         self.close(step, Close::Failure(reason.into()))
     }
 }
@@ -45,14 +58,18 @@ impl Guest {
         if self.role == Role::Scorer {
             return Err(wit::TraceError::Denied("a scorer has no steps".into()));
         }
-        self.check_step(step).map_err(|why| wit::TraceError::UnknownStep(why.into_string()))
+        self.check_step(step)
+            .map_err(|why| wit::TraceError::UnknownStep(why.into_string()))
     }
 
     fn close(&mut self, step: String, how: Close) -> wasmtime::Result<Result<(), wit::TraceError>> {
         if let Err(refused) = self.check_trace(&step) {
             return Ok(Err(refused));
         }
-        Ok(self.recorder.close(&step, how)?.map_err(|why| refusal(why, step)))
+        Ok(self
+            .recorder
+            .close(&step, how)?
+            .map_err(|why| refusal(why, step)))
     }
 }
 

@@ -1,0 +1,115 @@
+//! The commands, one file each.
+
+mod bench;
+mod build;
+pub(crate) mod compile_child;
+mod doctor;
+mod inspect;
+mod limits;
+mod run;
+pub(crate) mod wit;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use fapo_core::limits::Limits;
+use fapo_sandbox::Sandbox;
+use fapo_sandbox::compile::CompileError;
+use fapo_sandbox::sandbox::Component;
+
+use crate::exit::{CommandError, CommandResult, Exit, file_error};
+
+/// Run tenants' LLM chains as sandboxed WebAssembly components
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Build(build::Args),
+    Run(run::Args),
+    Inspect(inspect::Args),
+    Wit(wit::Args),
+    Limits(limits::Args),
+    Doctor(doctor::Args),
+    Bench(bench::Args),
+}
+
+/// Runs the command that was asked for.
+pub(crate) fn run(cli: Cli) -> CommandResult<Exit> {
+    match cli.command {
+        Command::Build(args) => build::run(&args),
+        Command::Run(args) => run::run(args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Wit(args) => wit::run(&args),
+        Command::Limits(args) => limits::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Bench(args) => bench::run(args),
+    }
+}
+
+/// The runtime that serves imports and timers.
+fn runtime() -> CommandResult<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            CommandError::world("could not start the program's threads").because(error)
+        })
+}
+
+/// Reads a component and makes it ready to run.
+async fn load(sandbox: &Sandbox, path: &Path, limits: &Limits) -> CommandResult<Arc<Component>> {
+    let bytes = read_component(path, limits)?;
+    sandbox
+        .load(&bytes, limits)
+        .await
+        .map_err(|error| load_error(path, error))
+}
+
+/// Reads a component's bytes, and no more of them than a component may have.
+fn read_component(path: &Path, limits: &Limits) -> CommandResult<Vec<u8>> {
+    use std::io::Read;
+    let file = std::fs::File::open(path).map_err(|error| file_error("open", path, error))?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells the inspection that it is too long.
+    file.take(limits.component_bytes_max + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| file_error("read", path, error))?;
+    Ok(bytes)
+}
+
+fn load_error(path: &Path, error: CompileError) -> CommandError {
+    let what = format!("could not load `{}`", path.display());
+    match error {
+        CompileError::Refused(refusal) => {
+            let hint = refusal.hint();
+            CommandError::person(what).because(refusal).hint(hint)
+        }
+        error => CommandError::world(what)
+            .because(error)
+            .hint("`fapo-host doctor` looks for the reason"),
+    }
+}
+
+/// Reads `NAME=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
+        _ => Err("write it as NAME=VALUE".into()),
+    }
+}
+
+/// Reads `KEY=NUMBER`.
+fn limit(text: &str) -> Result<(String, u64), String> {
+    let (key, value) = pair(text)?;
+    let value = value
+        .replace('_', "")
+        .parse()
+        .map_err(|_| format!("`{value}` is not a whole number"))?;
+    Ok((key, value))
+}

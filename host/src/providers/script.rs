@@ -1,0 +1,395 @@
+//! A scripted provider: it answers by rules, and knows nothing.
+//!
+//! A rules file has one JSON object a line; lines that begin with `#` are
+//! comments. The first rule whose `match`, a regular expression, is found in
+//! the messages (their texts, joined by line breaks) gives the answer:
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `match` | the expression; `(?s)` lets `.` cross lines |
+//! | `model` | the rule is for this model alone |
+//! | `reply`, `choices` | the answer, or one of several, chosen by the request |
+//! | `status` | fail as a server would with this HTTP status |
+//! | `latency_ms` | answer after this long |
+//! | `answer` | how `${answer}` is found: see [`AnswerSpec`] |
+//! | `note` | for the reader |
+//!
+//! In an answer, `${1}` is a captured group, `${pick:N}` some `N` words of the
+//! last user message, `${words:N}` made-up words, `${hash}` 16 hex digits.
+//! Whatever looks random is decided by the request, so a run can be repeated.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fapo_core::Untrusted;
+use fapo_core::call::{Choice, Completion, FinishReason, GenerateRequest, ProviderError, Usage};
+use fapo_core::message::Speaker;
+use fapo_sandbox::CallSite;
+use fapo_sandbox::imports::{Answer, Provider};
+use regex::Regex;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::exit::{CommandError, CommandResult, file_error};
+
+/// What the scripted model calls itself.
+const MODEL: &str = "script";
+
+/// Rules, in the order in which they are tried.
+#[derive(Clone, Debug)]
+pub(crate) struct Script(Arc<[Rule]>);
+
+#[derive(Debug)]
+struct Rule {
+    find: Regex,
+    model: Option<String>,
+    replies: Vec<String>,
+    status: Option<u16>,
+    latency: Duration,
+    answer: Option<(Regex, AnswerSpec)>,
+}
+
+/// One line of a rules file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRule {
+    #[serde(rename = "match")]
+    find: String,
+    model: Option<String>,
+    reply: Option<String>,
+    choices: Option<Vec<String>>,
+    status: Option<u16>,
+    latency_ms: Option<u64>,
+    answer: Option<AnswerSpec>,
+    #[serde(rename = "note")]
+    _note: Option<serde::de::IgnoredAny>,
+}
+
+/// How `${answer}` is found. A script has no answer key, so it is always one
+/// of `wrong`, as from a model that knows nothing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnswerSpec {
+    /// An expression whose first group is the question.
+    question: String,
+    #[serde(rename = "p")]
+    _p: f64,
+    #[serde(default, rename = "needs_evidence")]
+    _needs_evidence: bool,
+    #[serde(default)]
+    wrong: Vec<String>,
+    #[serde(default, rename = "salt")]
+    _salt: String,
+}
+
+impl Script {
+    /// Reads a rules file.
+    pub(crate) fn open(path: &Path) -> CommandResult<Self> {
+        let text =
+            std::fs::read_to_string(path).map_err(|error| file_error("read", path, error))?;
+        let mut rules = Vec::new();
+        for (at, line) in text.lines().enumerate() {
+            if line.trim().is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let rule = Rule::read(line).map_err(|error| {
+                CommandError::person(format!(
+                    "could not use line {} of the script `{}`",
+                    at + 1,
+                    path.display()
+                ))
+                .because(error)
+                .hint("a rule is a JSON object with `match`, and `reply`, `choices` or `status`")
+            })?;
+            rules.push(rule);
+        }
+        if rules.is_empty() {
+            return Err(CommandError::person(format!(
+                "the script `{}` has no rule",
+                path.display()
+            )));
+        }
+        Ok(Self(rules.into()))
+    }
+
+    /// Returns the answer, and how long it takes to come.
+    fn answer(&self, request: &GenerateRequest) -> (Duration, Result<Completion, ProviderError>) {
+        match self.rule(request) {
+            Some((rule, all)) => (rule.latency, rule.answer(request, &all)),
+            None => {
+                let why = "no rule of the script matches the request";
+                (Duration::ZERO, Err(ProviderError::Other(why.into())))
+            }
+        }
+    }
+
+    fn rule(&self, request: &GenerateRequest) -> Option<(&Rule, String)> {
+        let mut all = String::new();
+        for message in &request.messages {
+            message.texts().for_each(|text| all.push_str(text));
+            all.push('\n');
+        }
+        let model = request.model.as_ref().map_or(MODEL, Untrusted::as_str);
+        let rule = self.0.iter().find(|rule| {
+            rule.model.as_deref().is_none_or(|m| m == model) && rule.find.is_match(&all)
+        })?;
+        Some((rule, all))
+    }
+}
+
+impl Provider for Script {
+    fn generate(
+        &self,
+        _site: CallSite,
+        request: Arc<GenerateRequest>,
+    ) -> Answer<Result<Completion, ProviderError>> {
+        let script = self.clone();
+        Box::pin(async move {
+            let (latency, answer) = script.answer(&request);
+            if !latency.is_zero() {
+                tokio::time::sleep(latency).await;
+            }
+            answer
+        })
+    }
+}
+
+impl Rule {
+    fn answer(&self, request: &GenerateRequest, all: &str) -> Result<Completion, ProviderError> {
+        if let Some(status) = self.status.filter(|status| *status != 200) {
+            let why = Untrusted::from(format!("the script answers with status {status}"));
+            return Err(match status {
+                400 | 404 | 422 => ProviderError::InvalidRequest(why),
+                401 | 403 => ProviderError::Denied(why),
+                408 | 409 | 425 | 429 | 500..=599 => ProviderError::Unavailable(why),
+                _ => ProviderError::Other(why),
+            });
+        }
+        let key = Key::of(all);
+        let n_choices = request.params.choices.unwrap_or(1).min(16);
+        let choices: Vec<_> = (0..n_choices)
+            .map(|nth| {
+                let text = self.reply(all, last_user(request), key.nth(u64::from(nth)));
+                Choice {
+                    text: text.into(),
+                    tool_calls: vec![],
+                    finish_reason: FinishReason::Stop,
+                    opaque: vec![],
+                }
+            })
+            .collect();
+        // Four bytes a token is what English comes to.
+        let tokens = |bytes: usize| u32::try_from(bytes.div_ceil(4)).ok();
+        let usage = Usage {
+            input_tokens: tokens(all.len()),
+            cached_input_tokens: Some(0),
+            output_tokens: tokens(
+                choices
+                    .iter()
+                    .map(|choice| choice.text.as_str().len())
+                    .sum(),
+            ),
+            reasoning_tokens: Some(0),
+        };
+        Ok(Completion {
+            model: MODEL.into(),
+            choices,
+            usage,
+        })
+    }
+
+    fn read(line: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let written: WrittenRule = serde_json::from_str(line)?;
+        let mut replies = written.choices.unwrap_or_default();
+        replies.extend(written.reply);
+        if replies.is_empty() && written.status.is_none() {
+            return Err("it has neither `reply`, `choices` nor `status`".into());
+        }
+        let answer = match written.answer {
+            Some(spec) => Some((Regex::new(&spec.question)?, spec)),
+            None => None,
+        };
+        Ok(Self {
+            find: Regex::new(&written.find)?,
+            model: written.model,
+            replies,
+            status: written.status,
+            latency: Duration::from_millis(written.latency_ms.unwrap_or(0)),
+            answer,
+        })
+    }
+
+    /// Fills in the template of an answer, left to right, once.
+    fn reply(&self, all: &str, user: &str, key: Key) -> String {
+        let Some(template) = key.choose(&self.replies) else {
+            return String::new();
+        };
+        let captures = self.find.captures(all);
+        let mut reply = String::with_capacity(template.len());
+        let mut rest = template.as_str();
+        while let Some(at) = rest.find("${") {
+            reply.push_str(&rest[..at]);
+            let Some(end) = rest[at..].find('}') else {
+                rest = &rest[at..];
+                break;
+            };
+            let name = &rest[at + 2..at + end];
+            rest = &rest[at + end + 1..];
+            match name.split_once(':') {
+                Some(("pick", n)) => pick(&mut reply, user, key, n.parse().unwrap_or(8)),
+                Some(("words", n)) => made_up(&mut reply, key, n.parse().unwrap_or(8)),
+                _ if name == "hash" => reply.push_str(&format!("{:016x}", key.0)),
+                _ if name == "answer" => self.wrong_answer(&mut reply, key),
+                _ => {
+                    let group = name
+                        .parse()
+                        .ok()
+                        .and_then(|n: usize| captures.as_ref()?.get(n));
+                    reply.push_str(group.map_or("", |group| group.as_str()));
+                }
+            }
+        }
+        reply.push_str(rest);
+        reply
+    }
+
+    fn wrong_answer(&self, reply: &mut String, key: Key) {
+        match self
+            .answer
+            .as_ref()
+            .and_then(|(_, spec)| key.nth(7).choose(&spec.wrong))
+        {
+            Some(wrong) => reply.push_str(wrong),
+            None => made_up(reply, key, 2),
+        }
+    }
+}
+
+fn last_user(request: &GenerateRequest) -> &str {
+    let message = request
+        .messages
+        .iter()
+        .rev()
+        .find(|message| message.role == Speaker::User);
+    message
+        .and_then(|message| message.texts().next())
+        .unwrap_or_default()
+}
+
+/// Writes some consecutive words of a text.
+fn pick(reply: &mut String, text: &str, key: Key, n: usize) {
+    let words: Vec<_> = text.split_whitespace().collect();
+    let from = key.below(words.len().saturating_sub(n) + 1);
+    reply.push_str(&words[from..words.len().min(from + n)].join(" "));
+}
+
+/// Writes words that mean nothing.
+fn made_up(reply: &mut String, key: Key, n: usize) {
+    const SYLLABLES: [&str; 16] = [
+        "ka", "lo", "mi", "te", "ru", "va", "sen", "dor", "pel", "ni", "gra", "tus", "be", "hol",
+        "fi", "zan",
+    ];
+    for word in 0..n {
+        if word > 0 {
+            reply.push(' ');
+        }
+        for syllable in 0..2 {
+            reply.push_str(SYLLABLES[key.nth((word * 2 + syllable) as u64).below(SYLLABLES.len())]);
+        }
+    }
+}
+
+/// What decides all that looks random in an answer.
+#[derive(Clone, Copy)]
+struct Key(u64);
+
+impl Key {
+    fn of(text: &str) -> Self {
+        let digest = Sha256::digest(text.as_bytes());
+        Self(u64::from_le_bytes(
+            digest[..8]
+                .try_into()
+                .expect("a digest has more than 8 bytes"),
+        ))
+    }
+
+    /// Another key, decided by this one (splitmix64).
+    fn nth(self, n: u64) -> Self {
+        let mut z = self.0.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Self(z ^ (z >> 31))
+    }
+
+    fn below(self, n: usize) -> usize {
+        (self.0 % n.max(1) as u64) as usize
+    }
+
+    fn choose<T>(self, of: &[T]) -> Option<&T> {
+        of.get(self.nth(1).below(of.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fapo_core::message::{ContentPart, Message};
+
+    fn ask(rules: &str, text: &str) -> Result<String, ProviderError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rules.jsonl");
+        std::fs::write(&path, rules).unwrap();
+        let message = Message {
+            role: Speaker::User,
+            content: vec![ContentPart::Text(text.into())],
+            tool_calls: vec![],
+            tool_call_id: None,
+        };
+        let request = GenerateRequest {
+            messages: vec![message],
+            ..GenerateRequest::default()
+        };
+        let completion = Script::open(&path)
+            .map_err(|e| panic!("{:?}", e.chain()))?
+            .answer(&request)
+            .1?;
+        Ok(completion.choices[0].text.as_str().into())
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_answers() {
+        let rules =
+            "# a comment\n{\"match\":\"cat\",\"reply\":\"1\"}\n{\"match\":\"c\",\"reply\":\"2\"}";
+        assert_eq!(ask(rules, "a cat").unwrap(), "1");
+        assert_eq!(ask(rules, "a cow").unwrap(), "2");
+        assert!(matches!(ask(rules, "dog"), Err(ProviderError::Other(_))));
+    }
+
+    #[test]
+    fn captured_text_is_not_read_as_a_template() {
+        let rules = r#"{"match":"say (.*)","reply":"<${1}> ${2}."}"#;
+        assert_eq!(ask(rules, "say ${hash}").unwrap(), "<${hash}> .");
+    }
+
+    #[test]
+    fn a_status_fails_as_a_server_would() {
+        let rules = "{\"match\":\"x\",\"status\":503}\n{\"match\":\"y\",\"status\":400}";
+        assert!(matches!(
+            ask(rules, "x"),
+            Err(ProviderError::Unavailable(_))
+        ));
+        assert!(matches!(
+            ask(rules, "y"),
+            Err(ProviderError::InvalidRequest(_))
+        ));
+    }
+
+    #[test]
+    fn what_looks_random_is_decided_by_the_request() {
+        let rules = r#"{"match":"","choices":["${words:3}","${pick:2}","${hash}"]}"#;
+        for text in ["one two three", "four five six", "seven"] {
+            assert_eq!(ask(rules, text).unwrap(), ask(rules, text).unwrap());
+        }
+    }
+}

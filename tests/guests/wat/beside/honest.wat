@@ -1,0 +1,2 @@
+;; Adds nothing to the honest chain: what an attack differs from.
+(component)
