@@ -2,7 +2,7 @@
 
 mod bench;
 mod build;
-pub(crate) mod compile_child;
+mod compile_child;
 mod doctor;
 mod inspect;
 mod limits;
@@ -50,6 +50,11 @@ pub(crate) fn run(cli: Cli) -> CommandResult<Exit> {
         Command::Doctor(args) => doctor::run(&args),
         Command::Bench(args) => bench::run(args),
     }
+}
+
+/// Does the work of a child process, if that is what this process was started for.
+pub(crate) fn child_if_asked() -> Option<std::process::ExitCode> {
+    compile_child::run_if_asked().or_else(bench::child_if_asked)
 }
 
 /// The runtime that serves imports and timers.

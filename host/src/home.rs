@@ -70,21 +70,19 @@ impl Home {
         })
     }
 
-    /// Sets up the sandbox of this process.
+    /// Sets up the sandbox of this process, with a thread for each core.
     pub(crate) fn sandbox(&self, stack_bytes_max: u64) -> CommandResult<Sandbox> {
-        let compiler = std::env::current_exe().map_err(|error| {
-            CommandError::world("could not find this program's own file").because(error)
-        })?;
-        let setup = Setup {
-            compiler,
-            store: Some(self.code_store()?),
-            stack_bytes_max,
-            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        };
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.sandbox_on(cores, stack_bytes_max)
+    }
+
+    /// Sets up a sandbox with so many threads for guests.
+    pub(crate) fn sandbox_on(&self, threads: usize, stack_bytes_max: u64) -> CommandResult<Sandbox> {
+        let compiler = std::env::current_exe()
+            .map_err(|error| CommandError::world("could not find this program's own file").because(error))?;
+        let setup = Setup { compiler, store: Some(self.code_store()?), stack_bytes_max, threads };
         Sandbox::new(setup).map_err(|error| {
-            CommandError::world("could not start")
-                .because(error)
-                .hint("`fapo-host doctor` looks for the reason")
+            CommandError::world("could not start").because(error).hint("`fapo-host doctor` looks for the reason")
         })
     }
 }

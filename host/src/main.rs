@@ -28,8 +28,8 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    // The compiler's child process: nothing else of the program is set up there.
-    if let Some(code) = commands::compile_child::run_if_asked() {
+    // A child of this program's own: nothing else is set up there.
+    if let Some(code) = commands::child_if_asked() {
         return code;
     }
     let cli = commands::Cli::parse();

@@ -213,8 +213,9 @@ const WORLDS: &str = "
     }
 ";
 
-/// The interface that a chain exports.
+/// The interface that a chain exports, and that of the types it uses.
 const CHAIN: &str = "fapo:tenant/chain@0.1.0";
+const TYPES: &str = "fapo:tenant/types@0.1.0";
 
 /// The parts of a chain's core module: the text by which one is known to be
 /// there, and the honest one that stands in where it is not.
@@ -306,17 +307,21 @@ impl Text {
         instances.instantiate(n_components, arguments);
         instances.append_to_component(&mut component);
 
-        let mut aliases = ComponentAliasSection::new();
-        aliases.alias(Alias::InstanceExport {
-            instance: n_instances,
-            kind: ComponentExportKind::Instance,
-            name: CHAIN,
-        });
-        aliases.append_to_component(&mut component);
-
-        let mut exports = ComponentExportSection::new();
-        exports.export(CHAIN, ComponentExportKind::Instance, n_instances + 1, None);
-        exports.append_to_component(&mut component);
+        // Its types are exported first: an export may speak of no others.
+        for (n, interface) in (1..).zip([TYPES, CHAIN]) {
+            let mut aliases = ComponentAliasSection::new();
+            aliases.alias(Alias::InstanceExport {
+                instance: n_instances,
+                kind: ComponentExportKind::Instance,
+                name: interface,
+            });
+            aliases.append_to_component(&mut component);
+            // An export takes a number of its own, as the alias did.
+            let mut exports = ComponentExportSection::new();
+            let alias = n_instances + 2 * n - 1;
+            exports.export(interface, ComponentExportKind::Instance, alias, None);
+            exports.append_to_component(&mut component);
+        }
         component
     }
 

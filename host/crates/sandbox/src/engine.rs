@@ -64,7 +64,6 @@ pub(crate) fn build(stack_bytes_max: usize) -> wasmtime::Result<Built> {
         config
             .max_wasm_stack(stack_bytes_max)
             .async_stack_size(FIBER_STACK_BYTES)
-            .async_stack_zeroing(true)
             .memory_init_cow(true);
         if allocation != Allocation::OnDemand {
             config.allocation_strategy(pool(allocation == Allocation::PooledWithPagemap));

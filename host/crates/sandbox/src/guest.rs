@@ -19,6 +19,7 @@ use wasmtime::component::{Instance, InstancePre, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::fapo::tenant::types;
+use crate::engine;
 use crate::failure;
 use crate::imports::{Answer, CallSite, Imports};
 use crate::meter::{CpuMeter, MemoryMeter, Metered};
@@ -54,7 +55,6 @@ pub(crate) struct Guest {
     pub(crate) memory: MemoryMeter,
     pub(crate) table: ResourceTable,
     pub(crate) wasi: Wasi,
-    cpu: Arc<CpuMeter>,
     /// The runtime of whoever runs the sandbox, where imports are served.
     io: Handle,
 }
@@ -71,6 +71,12 @@ pub(crate) struct Counts {
 impl types::Host for Guest {}
 
 impl Guest {
+    /// Forgets what the case before has used.
+    pub(crate) fn start_anew(&mut self) {
+        self.counts = Counts::default();
+        self.recorder.take();
+    }
+
     /// Returns a count one higher, or ends the guest when it may not be.
     pub(crate) fn spend(&self, key: &'static str, count: u64) -> Result<u64, Spent> {
         self.check_bytes(key, count + 1)?;
@@ -137,8 +143,7 @@ impl Guest {
     ///
     /// Answers that are there at once, from a cache or a script, cost no
     /// change of threads. The rest wait on the runtime that serves imports,
-    /// so that a guest that spins cannot delay a neighbour's answer. None of
-    /// it is charged to the guest.
+    /// so that a guest that spins cannot delay a neighbour's answer.
     pub(crate) async fn ask<T: Send + 'static>(
         &mut self,
         future: impl Future<Output = T> + Send + 'static,
@@ -146,10 +151,7 @@ impl Guest {
         let mut future: Answer<T> = Box::pin(future);
         let at_once = std::future::poll_fn(|context| {
             let _served_there = self.io.enter();
-            self.cpu.pause();
-            let polled = future.as_mut().poll(context);
-            self.cpu.resume();
-            Poll::Ready(polled)
+            Poll::Ready(future.as_mut().poll(context))
         });
         match at_once.await {
             Poll::Ready(answer) => Asked::Answered(answer),
@@ -296,7 +298,6 @@ fn store(
         table,
         wasi: Wasi::new(prepared.seed, limits.random_bytes_max, recorder.clone()),
         recorder,
-        cpu: cpu.clone(),
         limits: limits.clone(),
         io,
     };
@@ -305,16 +306,16 @@ fn store(
     store.set_hostcall_fuel(limits.hostcall_bytes_max as usize);
     store.set_max_component_handles(limits.handles_max as usize);
     store.set_epoch_deadline(1);
+    let cpu_max = Duration::from_millis(cpu_ms);
     store.epoch_deadline_callback(move |_| {
-        Ok(
-            if cpu.used_ns_in_poll() > cpu_ms.saturating_mul(1_000_000) {
-                UpdateDeadline::Interrupt
-            } else if cpu.should_yield() {
-                UpdateDeadline::Yield(1)
-            } else {
-                UpdateDeadline::Continue(1)
-            },
-        )
+        let (used, in_poll) = cpu.used_in_poll();
+        Ok(if used > cpu_max {
+            UpdateDeadline::Interrupt
+        } else if in_poll >= engine::TICK {
+            UpdateDeadline::Yield(1)
+        } else {
+            UpdateDeadline::Continue(1)
+        })
     });
     store
 }

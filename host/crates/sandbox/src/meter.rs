@@ -8,28 +8,26 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use fapo_core::limits::Limits;
 use fapo_core::outcome::LimitHit;
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::ResourceLimiter;
 
-use crate::engine::TICK;
-
-/// CPU time that one guest has used.
+/// CPU time that one guest has used, with what the host did for it meanwhile.
 #[derive(Debug, Default)]
 pub(crate) struct CpuMeter {
     used_ns: AtomicU64,
-    /// The thread's CPU clock since when the running poll is charged.
-    charged_since_ns: AtomicU64,
     /// The thread's CPU clock when the running poll began.
     poll_began_ns: AtomicU64,
 }
 
 impl CpuMeter {
-    /// Returns what was used until now; called from inside a poll.
-    pub(crate) fn used_ns_in_poll(&self) -> u64 {
-        self.used_ns.load(Relaxed) + self.uncharged_ns()
+    /// Returns what was used until now, and in the running poll of it.
+    pub(crate) fn used_in_poll(&self) -> (Duration, Duration) {
+        let poll = self.poll_ns();
+        (Duration::from_nanos(self.used_ns.load(Relaxed) + poll), Duration::from_nanos(poll))
     }
 
     /// Returns what was used; called when no poll runs.
@@ -37,29 +35,8 @@ impl CpuMeter {
         self.used_ns.load(Relaxed) / 1000
     }
 
-    /// Tells whether the running poll has had its share of the thread.
-    pub(crate) fn should_yield(&self) -> bool {
-        thread_cpu_ns().saturating_sub(self.poll_began_ns.load(Relaxed)) >= TICK.as_nanos() as u64
-    }
-
-    /// Stops charging while the host works on the guest's behalf, in a poll.
-    pub(crate) fn pause(&self) {
-        self.used_ns.fetch_add(self.uncharged_ns(), Relaxed);
-    }
-
-    /// Charges again.
-    pub(crate) fn resume(&self) {
-        self.charged_since_ns.store(thread_cpu_ns(), Relaxed);
-    }
-
-    fn poll_begins(&self) {
-        let now = thread_cpu_ns();
-        self.poll_began_ns.store(now, Relaxed);
-        self.charged_since_ns.store(now, Relaxed);
-    }
-
-    fn uncharged_ns(&self) -> u64 {
-        thread_cpu_ns().saturating_sub(self.charged_since_ns.load(Relaxed))
+    fn poll_ns(&self) -> u64 {
+        thread_cpu_ns().saturating_sub(self.poll_began_ns.load(Relaxed))
     }
 }
 
@@ -87,9 +64,9 @@ impl<F: Future> Future for Metered<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        self.meter.poll_begins();
+        self.meter.poll_began_ns.store(thread_cpu_ns(), Relaxed);
         let polled = self.future.as_mut().poll(context);
-        self.meter.pause();
+        self.meter.used_ns.fetch_add(self.meter.poll_ns(), Relaxed);
         polled
     }
 }

@@ -8,8 +8,8 @@ use fapo_sdk::bindings::chain::ChainError;
 use fapo_sdk::bindings::provider;
 use fapo_sdk::bindings::trace;
 use fapo_sdk::bindings::types::{
-    ContentPart, GenerateParams, GenerateRequest, Media, Message, OpaquePart, Outcome,
-    ResponseSchema, Role, Settings, TestCase, ToolChoice, ToolDefinition,
+    ContentPart, GenerateParams, GenerateRequest, Media, Message, Outcome, ResponseSchema, Role,
+    Settings, TestCase, ToolChoice, ToolDefinition,
 };
 
 use crate::{Attack, ESCAPES, MIB, answer, saw};
@@ -20,6 +20,7 @@ pub(crate) const ATTACKS: &[(&str, Attack)] = &[
     ("provider-request-bytes", request_bytes),
     ("provider-media-bytes", media_bytes),
     ("provider-hostcall-bytes", hostcall_bytes),
+    ("provider-hostcall-bytes-at-once", hostcall_bytes_at_once),
     ("provider-hang", hang),
     ("provider-answer-bytes", answer_bytes),
     ("provider-invalid", invalid),
@@ -85,8 +86,13 @@ fn media_bytes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     saw(answer(provider::generate(&request)))
 }
 
-/// Sends sixteen prompts of 1 MiB at once.
+/// Sends a prompt of 16 MiB, more than the host reads of any call.
 fn hostcall_bytes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    saw(answer(provider::generate(&request(&"x".repeat(16 * MIB)))))
+}
+
+/// Sends sixteen prompts of 1 MiB at once, none of them too long.
+fn hostcall_bytes_at_once(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     let answers = provider::generate_many(&vec![request(&"x".repeat(MIB)); 16]);
     saw(format!("{} answers", answers.len()))
 }
@@ -125,12 +131,6 @@ fn invalid(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
         }),
         ("tool-parameters", &|r| r.tools = vec![tool("t", "not JSON")]),
         ("tool-choice", &|r| r.tool_choice = ToolChoice::Tool("absent".into())),
-        ("opaque", &|r| {
-            r.messages = vec![message(ContentPart::Opaque(OpaquePart {
-                provider: "none".into(),
-                data: "not JSON".into(),
-            }))];
-        }),
     ];
     let accepted: Vec<_> = wrong
         .iter()

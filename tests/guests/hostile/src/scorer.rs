@@ -1,8 +1,10 @@
 //! Attacks of the scorer: scores that are none, and calls that a scorer has
 //! no business making.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use fapo_sdk::bindings::scorer::{Guest, Measure, Points, Score, ScoreError};
 use fapo_sdk::bindings::types::{Outcome, ScoredCase, StepRecord};
@@ -36,6 +38,7 @@ pub(crate) const ATTACKS: &[(&str, Attack)] = &[
     ("scorer-cpu-loop", cpu_loop),
     ("scorer-memory", memory),
     ("scorer-statics", statics),
+    ("scorer-random", random),
     ("scorer-time-bomb", time_bomb),
     ("scorer-time-bomb-elsewhere", time_bomb),
     ("scorer-judge", judge),
@@ -147,6 +150,15 @@ fn statics(_: &ScoredCase) -> Result<Score, ScoreError> {
     static CASES: AtomicU32 = AtomicU32::new(0);
     let cases = CASES.fetch_add(1, Ordering::Relaxed) + 1;
     Ok(scored(50.0, format!("cases={cases}")))
+}
+
+/// Scores by chance and by the time of day: the same case must be scored the same.
+fn random(_: &ScoredCase) -> Result<Score, ScoreError> {
+    let order: HashMap<u32, ()> = (0..32).map(|n| (n, ())).collect();
+    let order: Vec<_> = order.keys().map(u32::to_string).collect();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let feedback = format!("random={} now={now:?}", order.join(","));
+    Ok(scored((now.as_nanos() % 101) as f64, feedback))
 }
 
 /// Panics on the one case whose id is the attack's name.

@@ -150,7 +150,7 @@ fn streams(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     }
 }
 
-/// Polls one pollable five thousand times in one list.
+/// Polls one pollable five thousand times in one list: each time it is lent anew.
 fn poll_list(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     let now = monotonic_clock::subscribe_duration(0);
     let ready = poll::poll(&vec![&now; 5_000]);

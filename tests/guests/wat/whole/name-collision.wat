@@ -1,5 +1,5 @@
 ;; Exports two things whose names differ in nothing but their case.
 (component
   (instance $i)
-  (export "evil:host/thing" (instance $i))
-  (export "evil:host/THING" (instance $i)))
+  (export "thing" (instance $i))
+  (export "THING" (instance $i)))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fapo_core::call::{Completion, GenerateRequest, ProviderError};
+use fapo_core::call::{Completion, GenerateRequest, ProviderError, ToolChoice};
 use fapo_core::manifest::Capability;
 use fapo_core::trace::CallBody;
 
@@ -107,6 +107,9 @@ pub(super) fn too_large(bytes_max: u64) -> String {
     format!("the answer is larger than `answer_bytes_max`, which is {bytes_max}")
 }
 
+/// The most completions of one request: each is paid for.
+const CHOICES_MAX: u32 = 128;
+
 /// Returns what is wrong with a request's shape.
 fn shape_error(request: &GenerateRequest) -> Option<String> {
     if request.messages.is_empty() {
@@ -121,8 +124,16 @@ fn shape_error(request: &GenerateRequest) -> Option<String> {
     if !in_range(params.top_p, 1.0) {
         return Some("`top_p` must be a number from 0 to 1".into());
     }
-    if params.max_tokens == Some(0) || params.choices == Some(0) {
-        return Some("`max_tokens` and `choices` must be at least 1".into());
+    if params.max_tokens == Some(0) {
+        return Some("`max_tokens` must be at least 1".into());
+    }
+    if params.choices.is_some_and(|choices| !(1..=CHOICES_MAX).contains(&choices)) {
+        return Some(format!("`choices` must be from 1 to {CHOICES_MAX}"));
+    }
+    if let ToolChoice::Tool(name) = &request.tool_choice
+        && !request.tools.iter().any(|tool| tool.name == *name)
+    {
+        return Some(format!("`tool_choice` names the tool `{name}`, which the request does not offer"));
     }
     let json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
     if request

@@ -1,0 +1,13 @@
+//! Tests of what is more than one module's business: guests in the sandbox,
+//! and the program as its users start it.
+//!
+//! One binary, since each one links wasmtime anew.
+
+mod attacks;
+mod fakes;
+mod hostile;
+mod languages;
+mod outside;
+mod program;
+mod readme;
+mod replay;
