@@ -40,7 +40,10 @@ const PROFILE: [&str; 5] = [
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    let root = package.ancestors().nth(2).expect("the package is in `tests/artifacts`");
+    let root = package
+        .ancestors()
+        .nth(2)
+        .expect("the package is in `tests/artifacts`");
 
     rerun_if_changed(root, "Cargo.lock");
     rerun_if_changed(root, "sdk/rust/Cargo.toml");
@@ -112,7 +115,10 @@ fn build_packages(root: &Path) -> PathBuf {
     };
     let target_dir = target_dir.join("tenants");
     let mut cargo = command("CARGO");
-    cargo.current_dir(root).arg("build").args(["--target", TARGET, "--release", "--locked"]);
+    cargo
+        .current_dir(root)
+        .arg("build")
+        .args(["--target", TARGET, "--release", "--locked"]);
     cargo.arg("--target-dir").arg(&target_dir);
     for (_, package, _) in PACKAGES {
         cargo.args(["--package", package]);
@@ -152,24 +158,15 @@ fn command(tool: &str) -> Command {
 }
 
 fn is_of_outer_build(variable: &OsStr) -> bool {
-    const NAMES: [&str; 8] = [
-        "RUSTFLAGS",
-        "RUSTDOCFLAGS",
-        "RUSTC_WRAPPER",
-        "RUSTC_WORKSPACE_WRAPPER",
+    const NAMES: [&str; 6] = [
         "CARGO_ENCODED_RUSTFLAGS",
         "CLIPPY_ARGS",
-        "OUT_DIR",
-        "TARGET",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTC_WRAPPER",
+        "RUSTDOCFLAGS",
+        "RUSTFLAGS",
     ];
-    const PREFIXES: [&str; 6] = [
-        "CARGO_PROFILE_",
-        "CARGO_BUILD_",
-        "CARGO_TARGET_",
-        "CARGO_PKG_",
-        "CARGO_CFG_",
-        "CARGO_FEATURE_",
-    ];
+    const PREFIXES: [&str; 3] = ["CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_"];
     let Some(variable) = variable.to_str() else {
         return false;
     };
@@ -178,7 +175,9 @@ fn is_of_outer_build(variable: &OsStr) -> bool {
 
 /// Runs a command to its end, and returns what it printed.
 fn run(mut command: Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?} failed:\n{errors}");
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -229,10 +228,16 @@ const PARTS: [(&str, &str); 4] = [
 impl Text {
     fn new(root: &Path) -> Self {
         let mut resolve = Resolve::default();
-        let (contract, _) = resolve.push_dir(root.join("wit")).expect("the contract is well-formed");
-        let beside = resolve.push_str("beside.wit", WORLDS).expect("the worlds are well-formed");
+        let (contract, _) = resolve
+            .push_dir(root.join("wit"))
+            .expect("the contract is well-formed");
+        let beside = resolve
+            .push_str("beside.wit", WORLDS)
+            .expect("the worlds are well-formed");
         let world = |package, name| {
-            resolve.select_world(&[package], Some(name)).expect("the world is there")
+            resolve
+                .select_world(&[package], Some(name))
+                .expect("the world is there")
         };
         Self {
             folder: root.join("tests/guests/wat"),
@@ -258,7 +263,10 @@ impl Text {
                 .collect();
             files.sort();
             for file in files {
-                let name = file.file_stem().expect("a file has a name").to_string_lossy();
+                let name = file
+                    .file_stem()
+                    .expect("a file has a name")
+                    .to_string_lossy();
                 let text = fs::read_to_string(&file).expect("the file can be read");
                 components.push((name.into_owned(), make(self, &text)));
             }
@@ -338,8 +346,13 @@ impl Text {
     /// Returns the component around a core module.
     fn encode(&self, fields: &str, world: WorldId) -> Vec<u8> {
         let mut module = self.whole(&format!("(module\n{fields})"));
-        wit_component::embed_component_metadata(&mut module, &self.resolve, world, StringEncoding::UTF8)
-            .expect("the world can be encoded");
+        wit_component::embed_component_metadata(
+            &mut module,
+            &self.resolve,
+            world,
+            StringEncoding::UTF8,
+        )
+        .expect("the world can be encoded");
         ComponentEncoder::default()
             .validate(false)
             .module(&module)

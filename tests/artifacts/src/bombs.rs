@@ -6,8 +6,8 @@
 use wasm_encoder::{
     Alias, BlockType, CodeSection, Component, ComponentBuilder, ComponentExportKind,
     ComponentOuterAliasKind, ComponentSectionId, ComponentType, ComponentTypeRef,
-    ComponentTypeSection, ComponentValType, CustomSection, Function, FunctionSection,
-    InstanceType, Module, PrimitiveValType, TypeSection, ValType,
+    ComponentTypeSection, ComponentValType, CustomSection, Function, FunctionSection, InstanceType,
+    Module, PrimitiveValType, TypeSection, ValType,
 };
 
 const MIB: usize = 1 << 20;
@@ -69,7 +69,8 @@ pub fn instances_by_arguments() -> Vec<u8> {
             last = outer.component(None, next);
         }
         let given = outer.component_raw(None, &leaf());
-        outer.instantiate(None, last, [("leaf", ComponentExportKind::Component, given)]);
+        let arguments = [("leaf", ComponentExportKind::Component, given)];
+        outer.instantiate(None, last, arguments);
     })
 }
 
@@ -220,9 +221,13 @@ fn core_module(functions: &[Function]) -> Vec<u8> {
 /// Returns a type of twenty levels, each of which holds the one below twice.
 pub fn types_doubled() -> Vec<u8> {
     let mut types = ComponentTypeSection::new();
-    types.defined_type().tuple([ComponentValType::Primitive(PrimitiveValType::U8); 2]);
+    let twice = |ty: ComponentValType| [ty, ty];
+    types
+        .defined_type()
+        .tuple(twice(PrimitiveValType::U8.into()));
     for below in 0..20 {
-        types.defined_type().tuple([ComponentValType::Type(below); 2]);
+        let below = ComponentValType::Type(below);
+        types.defined_type().tuple(twice(below));
     }
     with_types(&types)
 }
@@ -230,10 +235,11 @@ pub fn types_doubled() -> Vec<u8> {
 /// Returns a record of a hundred thousand fields.
 pub fn types_wide() -> Vec<u8> {
     let fields: Vec<_> = (0..100_000)
-        .map(|n| (format!("f{n}"), ComponentValType::Primitive(PrimitiveValType::String)))
+        .map(|n| (format!("f{n}"), PrimitiveValType::String.into()))
         .collect();
+    let fields = fields.iter().map(|(name, ty)| (name.as_str(), *ty));
     let mut types = ComponentTypeSection::new();
-    types.defined_type().record(fields.iter().map(|(name, ty)| (name.as_str(), *ty)));
+    types.defined_type().record::<_, ComponentValType>(fields);
     with_types(&types)
 }
 
@@ -260,8 +266,9 @@ pub fn types_deep() -> Vec<u8> {
 pub fn imports_many() -> Vec<u8> {
     beside_chain(|component| {
         let ty = component.type_instance(None, &InstanceType::new());
+        let ty = ComponentTypeRef::Instance(ty);
         for n in 0..100_000 {
-            component.import(&format!("evil:host/thing{n}"), ComponentTypeRef::Instance(ty));
+            component.import(format!("evil:host/thing{n}"), ty);
         }
     })
 }
@@ -271,7 +278,12 @@ pub fn exports_many() -> Vec<u8> {
     beside_chain(|component| {
         let module = component.core_module(None, &Module::new());
         for n in 0..100_000 {
-            component.export(&format!("thing{n}"), ComponentExportKind::Module, module, None);
+            component.export(
+                format!("thing{n}"),
+                ComponentExportKind::Module,
+                module,
+                None,
+            );
         }
     })
 }
@@ -294,7 +306,11 @@ pub fn flipped(seed: u64) -> Vec<u8> {
     let mut numbers = Numbers(seed);
     for _ in 0..=seed % 8 {
         // Half of the flips strike the first kilobyte, where types and sections are.
-        let range = if numbers.next() % 2 == 0 { 1024 } else { bytes.len() };
+        let range = if numbers.next().is_multiple_of(2) {
+            1024
+        } else {
+            bytes.len()
+        };
         let at = numbers.next() as usize % range;
         bytes[at] ^= 1 << (numbers.next() % 8);
     }
@@ -367,22 +383,55 @@ pub fn custom_section() -> Vec<u8> {
 
 /// Returns a component whose last section says that it is 4 GiB long.
 pub fn section_past_the_end() -> Vec<u8> {
-    with_bytes(&[ComponentSectionId::Type.into(), 0xff, 0xff, 0xff, 0xff, 0x0f, 0x01])
+    with_bytes(&[
+        ComponentSectionId::Type.into(),
+        0xff,
+        0xff,
+        0xff,
+        0xff,
+        0x0f,
+        0x01,
+    ])
 }
 
 /// Returns a component whose last section's length has more bits than a number may have.
 pub fn length_overflow() -> Vec<u8> {
-    with_bytes(&[ComponentSectionId::Type.into(), 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0x01])
+    with_bytes(&[
+        ComponentSectionId::Type.into(),
+        0xff,
+        0xff,
+        0xff,
+        0xff,
+        0xff,
+        0x7f,
+        0x01,
+    ])
 }
 
 /// Returns a component whose last section promises four billion types and ends.
 pub fn count_past_the_end() -> Vec<u8> {
-    with_bytes(&[ComponentSectionId::Type.into(), 5, 0xff, 0xff, 0xff, 0xff, 0x0f])
+    with_bytes(&[
+        ComponentSectionId::Type.into(),
+        5,
+        0xff,
+        0xff,
+        0xff,
+        0xff,
+        0x0f,
+    ])
 }
 
 /// Returns a component in which a string says that it is 4 GiB long.
 pub fn string_past_the_end() -> Vec<u8> {
-    with_bytes(&[ComponentSectionId::CoreCustom.into(), 5, 0xff, 0xff, 0xff, 0xff, 0x0f])
+    with_bytes(&[
+        ComponentSectionId::CoreCustom.into(),
+        5,
+        0xff,
+        0xff,
+        0xff,
+        0xff,
+        0x0f,
+    ])
 }
 
 /// Numbers that look random and are the same for the same seed (SplitMix64).

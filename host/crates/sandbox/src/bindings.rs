@@ -4,7 +4,7 @@
 //! is asked of its exports, and whether it may call an import is decided when
 //! it does.
 
-#![expect(missing_docs, clippy::all, reason = "generated code")]
+#![expect(clippy::all, reason = "generated code")]
 
 wasmtime::component::bindgen!({
     path: "../../../wit",

@@ -162,7 +162,7 @@ impl Compiler {
             io::Result::Ok((code, words, status))
         };
         let wall = CompileError::Refused(Refusal::CompileLimit {
-            key: "compile_cpu_ms_max",
+            key: "`compile_cpu_ms_max` and `compile_cpu_ms_per_mib`",
             max: WALL_MAX.as_secs(),
             unit: "s by the clock on the wall",
         });
@@ -182,7 +182,7 @@ impl Compiler {
             |key, max, unit| CompileError::Refused(Refusal::CompileLimit { key, max, unit });
         match status.signal() {
             Some(signal) if signal == Signal::XCPU.as_raw() || signal == Signal::KILL.as_raw() => {
-                Err(limit("compile_cpu_ms_max", cpu_s * 1000, "ms of CPU time"))
+                Err(limit("`compile_cpu_ms_max` and `compile_cpu_ms_per_mib`", cpu_s * 1000, "ms of CPU time"))
             }
             // An allocation that fails ends the process in one of these ways.
             Some(signal)
@@ -191,7 +191,7 @@ impl Compiler {
                     || signal == Signal::BUS.as_raw() =>
             {
                 Err(limit(
-                    "compile_memory_bytes_max",
+                    "`compile_memory_bytes_max` and the component's size",
                     address_bytes,
                     "bytes of address space",
                 ))

@@ -16,6 +16,8 @@ pub(crate) struct Returned {
     /// The step that it blames.
     pub(crate) step: Option<Untrusted>,
     pub(crate) message: Untrusted,
+    /// The limit that it broke.
+    pub(crate) limit: Option<LimitHit>,
 }
 
 /// The most of a guest's own words about its failure that records keep.
@@ -28,19 +30,15 @@ impl Returned {
             message.truncate(message.floor_char_boundary(WORDS_BYTES_MAX));
             message.push('…');
         }
-        Self {
-            kind: FailureKind::Error,
-            step: None,
-            message: message.into(),
-        }
+        Self { kind: FailureKind::Error, step: None, message: message.into(), limit: None }
     }
 
     pub(crate) fn bad_answer(message: impl Into<Untrusted>) -> Self {
-        Self {
-            kind: FailureKind::BadAnswer,
-            step: None,
-            message: message.into(),
-        }
+        Self { kind: FailureKind::BadAnswer, step: None, message: message.into(), limit: None }
+    }
+
+    pub(crate) fn over_limit(message: impl Into<Untrusted>, limit: LimitHit) -> Self {
+        Self { limit: Some(limit), ..Self::bad_answer(message) }
     }
 }
 
@@ -71,7 +69,7 @@ impl<'a> Ended<'a> {
     pub(crate) fn by_itself(&self, returned: Returned) -> Failure {
         Failure {
             step: returned.step.or_else(|| self.recorder.step()),
-            ..self.failure(returned.kind, returned.message, None)
+            ..self.failure(returned.kind, returned.message, returned.limit)
         }
     }
 
@@ -143,8 +141,7 @@ impl<'a> Ended<'a> {
                 Some(limit),
             );
         }
-        let text = format!("{:#}", error);
-        self.classify_text(text)
+        self.classify_text(error)
     }
 
     fn classify_trap(
@@ -187,64 +184,26 @@ impl<'a> Ended<'a> {
     }
 
     /// Tells apart the errors that wasmtime knows by their text alone.
-    fn classify_text(&self, text: String) -> (FailureKind, String, Option<LimitHit>) {
-        let limits = self.recorder.limits();
-        let by = |key: &str| {
-            Some(LimitHit {
-                key: key.into(),
-                value: limits.get(key).unwrap_or_default(),
-            })
-        };
-        for (sign, kind, key) in [
-            (
-                "fuel allocated for hostcalls has been exhausted",
-                FailureKind::Refused,
-                "hostcall_bytes_max",
-            ),
-            (
-                "resource table is full",
-                FailureKind::Refused,
-                "resources_max",
-            ),
-            (
-                "resource table has no free keys",
-                FailureKind::Refused,
-                "resources_max",
-            ),
-            (
-                "too many component-level handles",
-                FailureKind::Refused,
-                "handles_max",
-            ),
-            (
-                "resource limit exceeded: memory",
-                FailureKind::Memory,
-                "memories_max",
-            ),
-            (
-                "resource limit exceeded: table",
-                FailureKind::Memory,
-                "tables_max",
-            ),
-            (
-                "resource limit exceeded: instance",
-                FailureKind::Memory,
-                "component_instances_max",
-            ),
+    fn classify_text(&self, error: &wasmtime::Error) -> (FailureKind, String, Option<LimitHit>) {
+        let text = error.root_cause().to_string();
+        for (sign, key) in [
+            ("fuel allocated for hostcalls has been exhausted", "hostcall_bytes_max"),
+            ("resource table has no free keys", "resources_max"),
+            ("handle limit exceeded", "handles_max"),
+            ("requested len", "random_bytes_max"),
         ] {
             if text.contains(sign) {
-                return (
-                    kind,
-                    format!("the guest has spent `{key}`: {text}"),
-                    by(key),
-                );
+                let value = self.recorder.limits().get(key).unwrap_or_default();
+                let spent = Spent { key, max: value };
+                return (FailureKind::Refused, spent.to_string(), Some(LimitHit { key: key.into(), value }));
             }
         }
-        (
-            FailureKind::Trap,
-            format!("the guest broke the rules of its calls: {text}"),
-            None,
-        )
+        if error.downcast_ref::<WasmBacktrace>().is_some() {
+            // It was on its way through an import, and what it asked for cannot be.
+            return (FailureKind::Refused, format!("the host refused a call: {text}"), None);
+        }
+        // What it was given or gave could not be carried over.
+        (FailureKind::BadAnswer, format!("the guest's arguments or results are broken: {text}"), None)
     }
 
     /// Returns the key that holds for this role.
@@ -284,7 +243,7 @@ fn backtrace(error: &wasmtime::Error) -> Vec<Untrusted> {
         .frames()
         .iter()
         .map(|frame| match frame.func_name() {
-            Some(name) => name.into(),
+            Some(name) => format!("{:#}", rustc_demangle::demangle(name)).into(),
             None => format!("function {}", frame.func_index()).into(),
         })
         .collect()

@@ -182,13 +182,14 @@ impl<T> Future for Waiting<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        Pin::new(&mut self.0)
-            .poll(context)
-            .map(|joined| match joined {
-                Ok(answer) => answer,
-                Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
-                Err(_) => panic!("an import was stopped while its guest waited for it"),
-            })
+        match Pin::new(&mut self.0).poll(context) {
+            Poll::Ready(Ok(answer)) => Poll::Ready(answer),
+            Poll::Ready(Err(ended)) if ended.is_panic() => {
+                std::panic::resume_unwind(ended.into_panic())
+            }
+            // The runtime that serves imports is shutting down, and its guests are next.
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+        }
     }
 }
 

@@ -163,7 +163,7 @@ impl Sandbox {
         // SAFETY: the bytes come from our compiler, over a pipe or from a file whose mark of the
         // host's key has just been verified on these very bytes.
         let code = unsafe { Code::deserialize(&self.shared.engine, code) };
-        code.map_err(|error| CompileError::Failed(format!("{error:#}").into()))
+        code.map_err(|error| Refusal::TooLarge(format!("{error:#}").into()).into())
     }
 
     /// Binds a component to what it may do and what stands behind its imports.

@@ -9,7 +9,7 @@ use fapo_core::case::{Case, CaseId};
 use fapo_core::chain::ChainInfo;
 use fapo_core::limits::Limits;
 use fapo_core::manifest::{Grants, Role};
-use fapo_core::outcome::{Failure, Outcome};
+use fapo_core::outcome::{Failure, LimitHit, Outcome};
 use fapo_core::score::Score;
 use fapo_core::settings::Settings;
 use fapo_core::trace::{CaseTrace, Visit};
@@ -123,7 +123,7 @@ impl Tenant {
                 Box::pin(async move {
                     let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
                     let info = convert::chain_info(chain.call_describe(store).await?);
-                    Ok(fits(info, bytes_max, "description"))
+                    Ok(fits(info, info_bytes, bytes_max))
                 })
             }),
         )
@@ -156,7 +156,7 @@ impl Tenant {
                 Box::pin(async move {
                     let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
                     Ok(match chain.call_run(store, &case, &settings).await? {
-                        Ok(outcome) => fits(convert::outcome_in(outcome), bytes_max, "outcome"),
+                        Ok(outcome) => fits(convert::outcome_in(outcome), outcome_bytes, bytes_max),
                         Err(error) => Err(chain_error(error)),
                     })
                 })
@@ -242,7 +242,7 @@ impl Tenant {
                     };
                     Ok(match scored {
                         Ok(score) => {
-                            fits(convert::score(score), bytes_max, "score").and_then(|score| {
+                            fits(convert::score(score), score_bytes, bytes_max).and_then(|score| {
                                 score
                                     .check()
                                     .map_err(|error| Returned::bad_answer(error.to_string()))
@@ -281,30 +281,34 @@ fn misfit(error: wasmtime::Error) -> wasmtime::Error {
 }
 
 /// Refuses an answer that is longer than a guest's may be.
-fn fits<T: Serialize>(answer: T, bytes_max: u64, what: &str) -> Result<T, Returned> {
-    let mut counted = Counted(0);
-    serde_json::to_writer(&mut counted, &answer).expect("records of plain data can be written");
-    if counted.0 <= bytes_max {
+fn fits<T: Sized>(answer: T, bytes: impl FnOnce(&T) -> usize, bytes_max: u64) -> Result<T, Returned> {
+    let bytes = bytes(&answer) as u64;
+    if bytes <= bytes_max {
         return Ok(answer);
     }
-    Err(Returned::bad_answer(format!(
-        "the {what} has {} bytes, and `output_bytes_max` allows {bytes_max}",
-        counted.0
-    )))
+    let limit = LimitHit { key: "output_bytes_max".into(), value: bytes_max };
+    let message = format!("the answer has {bytes} bytes, and `output_bytes_max` allows {bytes_max}");
+    Err(Returned::over_limit(message, limit))
 }
 
-/// A writer that counts.
-struct Counted(u64);
+/// What each item of a list takes beside its texts: a list of empty texts is
+/// not free.
+const ITEM_BYTES: usize = 32;
 
-impl std::io::Write for Counted {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
+fn outcome_bytes(outcome: &Outcome) -> usize {
+    let diagnostics = outcome.diagnostics.iter();
+    outcome.output_text.as_str().len()
+        + diagnostics.map(|(name, text)| name.as_str().len() + text.as_str().len() + ITEM_BYTES).sum::<usize>()
+}
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+fn score_bytes(score: &Score) -> usize {
+    score.feedback.as_str().len()
+        + score.breakdown.iter().map(|(name, _)| name.as_str().len() + ITEM_BYTES).sum::<usize>()
+        + score.diagnostics.iter().map(|text| text.as_str().len() + ITEM_BYTES).sum::<usize>()
+}
+
+fn info_bytes(info: &ChainInfo) -> usize {
+    serde_json::to_vec(info).map_or(usize::MAX, |json| json.len())
 }
 
 fn chain_error(error: chain::ChainError) -> Returned {

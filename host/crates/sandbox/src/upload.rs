@@ -26,6 +26,14 @@ pub struct Structure {
     pub largest_function_bytes: u64,
     /// Locals of the function with the most.
     pub most_locals: u64,
+    /// Linear memories that its modules define.
+    pub memories: u64,
+    /// What they hold from the start.
+    pub memory_bytes: u64,
+    /// Tables that its modules define.
+    pub tables: u64,
+    /// What they hold from the start.
+    pub table_elements: u64,
     /// Core modules.
     pub modules: u64,
     /// Components inside components.
@@ -37,6 +45,9 @@ pub struct Structure {
     /// Names that it exports.
     pub exports: Vec<Untrusted>,
 }
+
+/// A page of linear memory.
+const PAGE_BYTES: u64 = 64 << 10;
 
 /// Why an upload is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,10 +91,13 @@ pub enum Refusal {
     /// It names our interfaces, but means other types.
     #[error("the component was built against another contract: {0}")]
     Contract(Untrusted),
+    /// It is well-formed, and no instance has room for it.
+    #[error("the component does not fit into an instance: {0}")]
+    TooLarge(Untrusted),
     /// Compiling took more than it may.
-    #[error("compiling took more than {max} {unit}, which `{key}` allows for this size")]
+    #[error("compiling took more than {max} {unit}, which {key} allow for this size")]
     CompileLimit {
-        /// The key in `[limits]`.
+        /// The keys in `[limits]`.
         key: &'static str,
         /// The limit for this component.
         max: u64,
@@ -154,7 +168,7 @@ impl Refusal {
             Self::CoreModule => {
                 "build for `wasm32-wasip2`, which makes a component; `fapo-host build` does"
             }
-            Self::Limit { .. } | Self::CompileLimit { .. } => {
+            Self::Limit { .. } | Self::TooLarge(_) | Self::CompileLimit { .. } => {
                 "make the component smaller, or raise the key in `[limits]` of `tenant.toml`, as far as the operator allows"
             }
             Self::Import(_) => {
@@ -176,6 +190,7 @@ impl Refusal {
 pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Structure, Refusal> {
     check_kind(bytes)?;
     within("component_bytes_max", "bytes", bytes.len() as u64, limits)?;
+    check_kind(bytes)?;
     let mut reader = Reader {
         found: Structure {
             bytes: bytes.len() as u64,
@@ -291,6 +306,25 @@ impl Reader<'_> {
                     self.found.functions,
                     self.limits,
                 )
+            }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    let pages = memory.map_err(malformed)?.initial;
+                    self.found.memories += 1;
+                    self.found.memory_bytes =
+                        self.found.memory_bytes.saturating_add(pages.saturating_mul(PAGE_BYTES));
+                }
+                within("memories_max", "memories", self.found.memories, self.limits)?;
+                within("memory_bytes_max", "bytes of memory from the start", self.found.memory_bytes, self.limits)
+            }
+            Payload::TableSection(section) => {
+                for table in section {
+                    self.found.tables += 1;
+                    let elements = table.map_err(malformed)?.ty.initial;
+                    self.found.table_elements = self.found.table_elements.saturating_add(elements);
+                }
+                within("tables_max", "tables", self.found.tables, self.limits)?;
+                within("table_elements_max", "elements of tables from the start", self.found.table_elements, self.limits)
             }
             Payload::CodeSectionEntry(body) => {
                 let bytes = body.range().len() as u64;

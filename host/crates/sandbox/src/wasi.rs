@@ -35,8 +35,11 @@ const READING_NS: u64 = 1_000;
 pub(crate) struct VirtualClock(Arc<AtomicU64>);
 
 impl VirtualClock {
+    /// Moves on and returns the time; at the end of time it stands.
     fn read(&self) -> u64 {
-        self.0.fetch_add(READING_NS, Relaxed) + READING_NS
+        let later = |ns: u64| Some(ns.saturating_add(READING_NS));
+        let before = self.0.fetch_update(Relaxed, Relaxed, later).unwrap_or_else(|same| same);
+        before.saturating_add(READING_NS)
     }
 
     fn advance_to(&self, ns: u64) {

@@ -66,8 +66,24 @@ fn names(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     let long = "x".repeat(200);
     let huge = "x".repeat(65_000);
     let names = [
-        "", ".", "..", "../x", "..\\x", "/etc/passwd", "a/b", "a\\b", ".hidden", "x/", "nul\0",
-        "ünï", "a b", "a:b", "x\n", ESCAPES, &long, &huge,
+        "",
+        ".",
+        "..",
+        "../x",
+        "..\\x",
+        "/etc/passwd",
+        "a/b",
+        "a\\b",
+        ".hidden",
+        "x/",
+        "nul\0",
+        "ünï",
+        "a b",
+        "a:b",
+        "x\n",
+        ESCAPES,
+        &long,
+        &huge,
     ];
     let mut accepted = Vec::new();
     for name in names {
@@ -92,7 +108,9 @@ fn other_case(case: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
         Ok(data) => data == case.case_id.as_bytes(),
         Err(_) => false,
     };
-    saw(format!("before={before} listed={listed} wrote={wrote} own={own}"))
+    saw(format!(
+        "before={before} listed={listed} wrote={wrote} own={own}"
+    ))
 }
 
 /// Writes over every input of the run, and reads one in a step that is not declared.

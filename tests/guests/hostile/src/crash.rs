@@ -40,7 +40,10 @@ fn descend(depth: u64) -> u64 {
 /// Recurses with an array in each frame, until the stack in linear memory
 /// runs below address zero.
 fn stack_arrays(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
-    saw(format!("{} frames", descend_with_array(black_box(u64::MAX))))
+    saw(format!(
+        "{} frames",
+        descend_with_array(black_box(u64::MAX))
+    ))
 }
 
 #[inline(never)]
@@ -95,13 +98,21 @@ fn abort(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
 }
 
 /// Exits as a program that did well.
-#[expect(clippy::exit, reason = "the attack is to exit")]
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "the attack is to exit"
+)]
 fn exit_0(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     std::process::exit(0)
 }
 
 /// Exits as a program that failed.
-#[expect(clippy::exit, reason = "the attack is to exit")]
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "the attack is to exit"
+)]
 fn exit_3(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     std::process::exit(3)
 }

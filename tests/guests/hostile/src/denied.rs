@@ -45,6 +45,9 @@ fn call(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     let list = answer(tools::list("one"));
     let request = crate::tools::request(crate::tools::TOOL, "{}");
     let one = answer(tools::call(&request));
-    let many: Vec<_> = tools::call_many(&[request]).into_iter().map(answer).collect();
+    let many: Vec<_> = tools::call_many(&[request])
+        .into_iter()
+        .map(answer)
+        .collect();
     saw(format!("{list} {one} {}", many.join(" ")))
 }

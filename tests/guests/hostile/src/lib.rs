@@ -93,7 +93,9 @@ impl Guest for Hostile {
         let mut attacks = ATTACKS.iter().copied().flatten();
         match attacks.find(|(name, _)| *name == attack) {
             Some((_, run)) => run(&case, &settings),
-            None => Err(ChainError::BadCase(format!("there is no attack `{attack}`"))),
+            None => Err(ChainError::BadCase(format!(
+                "there is no attack `{attack}`"
+            ))),
         }
     }
 }

@@ -23,7 +23,10 @@ const PAGE: usize = 65_536;
 /// content with what it has.
 fn grow(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     grow_until_refused();
-    saw(format!("refused at {} MiB", memory_size::<0>() * PAGE / MIB))
+    saw(format!(
+        "refused at {} MiB",
+        memory_size::<0>() * PAGE / MIB
+    ))
 }
 
 /// Grows until it is refused, and gives up.
@@ -35,7 +38,11 @@ fn grow_panic(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
 /// Asks for 4 GiB in one call.
 fn grow_all_at_once(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     let before = memory_grow::<0>(PAGE - memory_size::<0>());
-    saw(if before == usize::MAX { "refused" } else { "granted" })
+    saw(if before == usize::MAX {
+        "refused"
+    } else {
+        "granted"
+    })
 }
 
 fn grow_until_refused() {

@@ -110,37 +110,43 @@ fn answer_bytes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
 
 /// Sends requests that are wrong in one place each.
 fn invalid(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
-    let tool = |name: &str, parameters: &str| ToolDefinition {
-        name: name.into(),
-        description: String::new(),
-        parameters: parameters.into(),
-    };
-    let wrong: &[(&str, &dyn Fn(&mut GenerateRequest))] = &[
-        ("messages", &|r| r.messages.clear()),
-        ("temperature-nan", &|r| r.params.temperature = Some(f64::NAN)),
-        ("temperature-negative", &|r| r.params.temperature = Some(-1.0)),
-        ("top-p", &|r| r.params.top_p = Some(f64::INFINITY)),
-        ("max-tokens", &|r| r.params.max_tokens = Some(0)),
-        ("no-choices", &|r| r.params.choices = Some(0)),
-        ("many-choices", &|r| r.params.choices = Some(u32::MAX)),
-        ("schema", &|r| {
+    type Spoil = fn(&mut GenerateRequest);
+    const WRONG: &[(&str, Spoil)] = &[
+        ("messages", |r| r.messages.clear()),
+        ("temperature-nan", |r| r.params.temperature = Some(f64::NAN)),
+        ("temperature-negative", |r| {
+            r.params.temperature = Some(-1.0)
+        }),
+        ("top-p", |r| r.params.top_p = Some(f64::INFINITY)),
+        ("max-tokens", |r| r.params.max_tokens = Some(0)),
+        ("no-choices", |r| r.params.choices = Some(0)),
+        ("many-choices", |r| r.params.choices = Some(u32::MAX)),
+        ("schema", |r| {
             r.response_schema = Some(ResponseSchema {
                 name: "s".into(),
                 schema: "{".into(),
             });
         }),
-        ("tool-parameters", &|r| r.tools = vec![tool("t", "not JSON")]),
-        ("tool-choice", &|r| r.tool_choice = ToolChoice::Tool("absent".into())),
+        ("tool-parameters", |r| {
+            r.tools.push(ToolDefinition {
+                name: "t".into(),
+                description: String::new(),
+                parameters: "not JSON".into(),
+            });
+        }),
+        ("tool-choice", |r| {
+            r.tool_choice = ToolChoice::Tool("absent".into())
+        }),
     ];
-    let accepted: Vec<_> = wrong
-        .iter()
-        .filter_map(|(name, spoil)| {
-            let mut request = request("wrong");
-            spoil(&mut request);
-            let answer = answer(provider::generate(&request));
-            (answer != "invalid-request").then(|| format!("{name}={answer}"))
-        })
-        .collect();
+    let mut accepted = Vec::new();
+    for (name, spoil) in WRONG {
+        let mut request = request("wrong");
+        spoil(&mut request);
+        let answer = answer(provider::generate(&request));
+        if answer != "invalid-request" {
+            accepted.push(format!("{name}={answer}"));
+        }
+    }
     saw(format!("accepted=[{}]", accepted.join(" ")))
 }
 

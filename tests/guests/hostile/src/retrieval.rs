@@ -47,7 +47,10 @@ fn too_many_passages(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> 
 
 /// Searches for 5 MiB of words.
 fn query_bytes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
-    saw(answer(retrieval::search(&request(&"x ".repeat(5 * MIB / 2), 1))))
+    saw(answer(retrieval::search(&request(
+        &"x ".repeat(5 * MIB / 2),
+        1,
+    ))))
 }
 
 /// Searches for nothing, for no passages, and where there is no index and no step.
@@ -63,6 +66,9 @@ fn invalid(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
         step: "three".into(),
         ..request("x", 1)
     });
-    let answers: Vec<_> = retrieval::search_many(&requests).into_iter().map(answer).collect();
+    let answers: Vec<_> = retrieval::search_many(&requests)
+        .into_iter()
+        .map(answer)
+        .collect();
     saw(answers.join(" "))
 }

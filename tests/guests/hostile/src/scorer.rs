@@ -27,12 +27,20 @@ pub(crate) const ATTACKS: &[(&str, Attack)] = &[
     ("scorer-points-nan", |_| Ok(points(f64::NAN, 1.0))),
     ("scorer-points-above", |_| Ok(points(5.0, 1.0))),
     ("scorer-points-negative", |_| Ok(points(-1.0, -1.0))),
-    ("scorer-feedback", |_| Ok(scored(50.0, "x".repeat(MIB - 64 * 1024)))),
-    ("scorer-feedback-bytes", |_| Ok(scored(50.0, "x".repeat(2 * MIB)))),
+    ("scorer-feedback", |_| {
+        Ok(scored(50.0, "x".repeat(MIB - 64 * 1024)))
+    }),
+    ("scorer-feedback-bytes", |_| {
+        Ok(scored(50.0, "x".repeat(2 * MIB)))
+    }),
     ("scorer-feedback-escapes", |_| Ok(scored(50.0, ESCAPES))),
     ("scorer-diagnostics-bytes", diagnostics_bytes),
-    ("scorer-error", |_| Err(ScoreError::BadCase("the attack fails".into()))),
-    ("scorer-error-bytes", |_| Err(ScoreError::Other("x".repeat(2 * MIB)))),
+    ("scorer-error", |_| {
+        Err(ScoreError::BadCase("the attack fails".into()))
+    }),
+    ("scorer-error-bytes", |_| {
+        Err(ScoreError::Other("x".repeat(2 * MIB)))
+    }),
     ("scorer-panic", panic),
     ("scorer-exit", exit),
     ("scorer-cpu-loop", cpu_loop),
@@ -40,7 +48,7 @@ pub(crate) const ATTACKS: &[(&str, Attack)] = &[
     ("scorer-statics", statics),
     ("scorer-random", random),
     ("scorer-time-bomb", time_bomb),
-    ("scorer-time-bomb-elsewhere", time_bomb),
+    ("scorer-time-bomb-elsewhere", time_bomb_elsewhere),
     ("scorer-judge", judge),
     ("scorer-judge-hangs", judge_hangs),
     ("scorer-imports", imports),
@@ -124,7 +132,11 @@ fn panic(_: &ScoredCase) -> Result<Score, ScoreError> {
 }
 
 /// Exits as a program that did well.
-#[expect(clippy::exit, reason = "the attack is to exit")]
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "the attack is to exit"
+)]
 fn exit(_: &ScoredCase) -> Result<Score, ScoreError> {
     std::process::exit(0)
 }
@@ -153,19 +165,35 @@ fn statics(_: &ScoredCase) -> Result<Score, ScoreError> {
 }
 
 /// Scores by chance and by the time of day: the same case must be scored the same.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the attack is to ask for the time"
+)]
 fn random(_: &ScoredCase) -> Result<Score, ScoreError> {
     let order: HashMap<u32, ()> = (0..32).map(|n| (n, ())).collect();
     let order: Vec<_> = order.keys().map(u32::to_string).collect();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let feedback = format!("random={} now={now:?}", order.join(","));
     Ok(scored((now.as_nanos() % 101) as f64, feedback))
 }
 
-/// Panics on the one case whose id is the attack's name.
+/// Panics on the one case that the tests call `first`.
 fn time_bomb(case: &ScoredCase) -> Result<Score, ScoreError> {
-    match case.case.case_id.as_str() {
-        "scorer-time-bomb" => panic(case),
-        _ => honest(case),
+    panic_on("first", case)
+}
+
+/// Panics on a case that is another's.
+fn time_bomb_elsewhere(case: &ScoredCase) -> Result<Score, ScoreError> {
+    panic_on("another", case)
+}
+
+fn panic_on(case_id: &str, case: &ScoredCase) -> Result<Score, ScoreError> {
+    if case.case.case_id == case_id {
+        panic(case)
+    } else {
+        honest(case)
     }
 }
 

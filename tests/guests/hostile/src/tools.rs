@@ -66,6 +66,9 @@ fn invalid(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
         step: "three".into(),
         ..request(TOOL, "{}")
     });
-    let answers: Vec<_> = tools::call_many(&requests).into_iter().map(answer).collect();
+    let answers: Vec<_> = tools::call_many(&requests)
+        .into_iter()
+        .map(answer)
+        .collect();
     saw(answers.join(" "))
 }

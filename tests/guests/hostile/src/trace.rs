@@ -53,14 +53,19 @@ fn order(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     let ended = answer(trace::end("one", ""));
     let ended_again = answer(trace::end("one", ""));
     let failed = answer(trace::fail("two", ""));
-    saw(format!("{undeclared} {first} {again} {ended} {ended_again} {failed}"))
+    saw(format!(
+        "{undeclared} {first} {again} {ended} {ended_again} {failed}"
+    ))
 }
 
 /// Begins steps with names that no step may have.
 fn names(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     let long = "x".repeat(MIB);
     let names = ["", "start", "end", "One", "../one", "one\0", ESCAPES, &long];
-    let answers: Vec<_> = names.iter().map(|name| answer(trace::begin(name))).collect();
+    let answers: Vec<_> = names
+        .iter()
+        .map(|name| answer(trace::begin(name)))
+        .collect();
     saw(answers.join(" "))
 }
 

@@ -66,11 +66,17 @@ fn network(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     granted([
         ("connect", TcpStream::connect("127.0.0.1:1").is_ok()),
         ("connect-v6", TcpStream::connect("[::1]:1").is_ok()),
-        ("connect-mapped", TcpStream::connect("[::ffff:127.0.0.1]:1").is_ok()),
+        (
+            "connect-mapped",
+            TcpStream::connect("[::ffff:127.0.0.1]:1").is_ok(),
+        ),
         ("listen", TcpListener::bind("127.0.0.1:0").is_ok()),
         ("udp", UdpSocket::bind("127.0.0.1:0").is_ok()),
         ("localhost", ("localhost", 1).to_socket_addrs().is_ok()),
-        ("metadata", ("metadata.google.internal", 80).to_socket_addrs().is_ok()),
+        (
+            "metadata",
+            ("metadata.google.internal", 80).to_socket_addrs().is_ok(),
+        ),
     ])
 }
 
@@ -83,8 +89,14 @@ fn processes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
         ("thread", thread.is_ok()),
         ("program", Command::new("/bin/sh").spawn().is_ok()),
         ("executable", std::env::current_exe().is_ok()),
-        ("directories", !wasip2::filesystem::preopens::get_directories().is_empty()),
-        ("terminal", wasip2::cli::terminal_stdout::get_terminal_stdout().is_some()),
+        (
+            "directories",
+            !wasip2::filesystem::preopens::get_directories().is_empty(),
+        ),
+        (
+            "terminal",
+            wasip2::cli::terminal_stdout::get_terminal_stdout().is_some(),
+        ),
     ])
 }
 
@@ -97,7 +109,10 @@ fn stdin(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
 
 /// Takes 1 MiB of random bytes in one call.
 fn random_bytes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
-    saw(format!("{} bytes", random::get_random_bytes(MIB as u64).len()))
+    saw(format!(
+        "{} bytes",
+        random::get_random_bytes(MIB as u64).len()
+    ))
 }
 
 /// Takes 1 MiB of the other random bytes in one call.
@@ -108,6 +123,10 @@ fn insecure_random_bytes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainErr
 
 /// Reads both clocks ten thousand times, and everything that is random: a case
 /// that is run again must see the same.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the attack is to ask for the time"
+)]
 fn clocks(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     let mut monotonic = true;
     let begun = Instant::now();
@@ -118,7 +137,9 @@ fn clocks(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
         last = now;
         let _ = SystemTime::now();
     }
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let wall = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let order: HashMap<u32, ()> = (0..32).map(|n| (n, ())).collect();
     let order: Vec<_> = order.keys().map(u32::to_string).collect();
     saw(format!(

@@ -1,0 +1,1 @@
+//! The console blocks of the README, run as they stand.
