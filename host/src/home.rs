@@ -77,12 +77,24 @@ impl Home {
     }
 
     /// Sets up a sandbox with so many threads for guests.
-    pub(crate) fn sandbox_on(&self, threads: usize, stack_bytes_max: u64) -> CommandResult<Sandbox> {
-        let compiler = std::env::current_exe()
-            .map_err(|error| CommandError::world("could not find this program's own file").because(error))?;
-        let setup = Setup { compiler, store: Some(self.code_store()?), stack_bytes_max, threads };
+    pub(crate) fn sandbox_on(
+        &self,
+        threads: usize,
+        stack_bytes_max: u64,
+    ) -> CommandResult<Sandbox> {
+        let compiler = std::env::current_exe().map_err(|error| {
+            CommandError::world("could not find this program's own file").because(error)
+        })?;
+        let setup = Setup {
+            compiler,
+            store: Some(self.code_store()?),
+            stack_bytes_max,
+            threads,
+        };
         Sandbox::new(setup).map_err(|error| {
-            CommandError::world("could not start").because(error).hint("`fapo-host doctor` looks for the reason")
+            CommandError::world("could not start")
+                .because(error)
+                .hint("`fapo-host doctor` looks for the reason")
         })
     }
 }

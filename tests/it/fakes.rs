@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use fapo_core::Untrusted;
 use fapo_core::call::{
-    ArtifactError, ArtifactInfo, Choice, Completion, FinishReason, GenerateRequest, Passage, ProviderError,
-    RetrievalError, SearchRequest, ToolError, ToolRequest, ToolResult, Usage,
+    ArtifactError, ArtifactInfo, Choice, Completion, FinishReason, GenerateRequest, Passage,
+    ProviderError, RetrievalError, SearchRequest, ToolError, ToolRequest, ToolResult, Usage,
 };
 use fapo_core::limits::Limits;
 use fapo_core::message::{ContentPart, ToolDefinition};
@@ -68,11 +68,23 @@ pub(crate) fn completion(text: String) -> Completion {
 /// Answers `ok`; or `hang`s, or `answer N`s with so many bytes, if the message
 /// says so.
 impl Provider for Fake {
-    fn generate(&self, _: CallSite, request: Arc<GenerateRequest>) -> Answer<Result<Completion, ProviderError>> {
-        if let Some(model) = request.model.as_ref().filter(|model| model.as_str() != "judge") {
+    fn generate(
+        &self,
+        _: CallSite,
+        request: Arc<GenerateRequest>,
+    ) -> Answer<Result<Completion, ProviderError>> {
+        if let Some(model) = request
+            .model
+            .as_ref()
+            .filter(|model| model.as_str() != "judge")
+        {
             return now(Err(ProviderError::UnknownModel(model.clone())));
         }
-        let text: String = request.messages.iter().flat_map(|message| message.texts()).collect();
+        let text: String = request
+            .messages
+            .iter()
+            .flat_map(|message| message.texts())
+            .collect();
         match text.split_once(' ') {
             Some(("answer", bytes)) => match bytes.parse() {
                 Ok(bytes) => now(Ok(completion("x".repeat(bytes)))),
@@ -85,7 +97,11 @@ impl Provider for Fake {
 }
 
 impl Retriever for Fake {
-    fn search(&self, _: CallSite, request: Arc<SearchRequest>) -> Answer<Result<Vec<Passage>, RetrievalError>> {
+    fn search(
+        &self,
+        _: CallSite,
+        request: Arc<SearchRequest>,
+    ) -> Answer<Result<Vec<Passage>, RetrievalError>> {
         if request.index.as_str() != INDEX {
             return now(Err(RetrievalError::UnknownIndex(request.index.clone())));
         }
@@ -110,12 +126,19 @@ impl Tools for Fake {
         }]))
     }
 
-    fn call(&self, _: CallSite, request: Arc<ToolRequest>) -> Answer<Result<ToolResult, ToolError>> {
+    fn call(
+        &self,
+        _: CallSite,
+        request: Arc<ToolRequest>,
+    ) -> Answer<Result<ToolResult, ToolError>> {
         if request.name.as_str() != TOOL {
             return now(Err(ToolError::UnknownTool(request.name.clone())));
         }
         let content = vec![ContentPart::Text(request.arguments.clone())];
-        now(Ok(ToolResult { content, is_error: false }))
+        now(Ok(ToolResult {
+            content,
+            is_error: false,
+        }))
     }
 }
 
@@ -130,24 +153,46 @@ impl ArtifactStore for Fake {
         if name == INPUT {
             return now(Ok(b"an input".to_vec()));
         }
-        let found = self.blobs.lock().unwrap().get(&Self::key(&site, &name)).cloned();
+        let found = self
+            .blobs
+            .lock()
+            .unwrap()
+            .get(&Self::key(&site, &name))
+            .cloned();
         now(found.ok_or_else(|| ArtifactError::NotFound(Untrusted::from(name))))
     }
 
-    fn write(&self, site: CallSite, name: String, data: Vec<u8>) -> Answer<Result<(), ArtifactError>> {
+    fn write(
+        &self,
+        site: CallSite,
+        name: String,
+        data: Vec<u8>,
+    ) -> Answer<Result<(), ArtifactError>> {
         if name == INPUT {
             return now(Err(ArtifactError::ReadOnly(name.into())));
         }
-        self.blobs.lock().unwrap().insert(Self::key(&site, &name), data);
+        self.blobs
+            .lock()
+            .unwrap()
+            .insert(Self::key(&site, &name), data);
         now(Ok(()))
     }
 
     fn list(&self, site: CallSite) -> Answer<Result<Vec<ArtifactInfo>, ArtifactError>> {
         let blobs = self.blobs.lock().unwrap();
-        let own = blobs.iter().filter(|((case, _), _)| case == site.case.as_str()).map(|((_, name), data)| {
-            ArtifactInfo { name: name.clone(), size: data.len() as u64, read_only: false }
-        });
-        let input = ArtifactInfo { name: INPUT.into(), size: 8, read_only: true };
+        let own = blobs
+            .iter()
+            .filter(|((case, _), _)| case == site.case.as_str())
+            .map(|((_, name), data)| ArtifactInfo {
+                name: name.clone(),
+                size: data.len() as u64,
+                read_only: false,
+            });
+        let input = ArtifactInfo {
+            name: INPUT.into(),
+            size: 8,
+            read_only: true,
+        };
         now(Ok(own.chain([input]).collect()))
     }
 }

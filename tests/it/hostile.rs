@@ -52,7 +52,10 @@ impl Range {
         };
         let load = async || {
             let bytes = fapo_test_artifacts::bytes(name);
-            self.sandbox.load(&bytes, &Limits::default()).await.map_err(|error| error.to_string())
+            self.sandbox
+                .load(&bytes, &Limits::default())
+                .await
+                .map_err(|error| error.to_string())
         };
         self.loaded[name].get_or_init(load).await.clone()
     }
@@ -63,21 +66,36 @@ impl Range {
             Ok(component) => component,
             Err(refusal) => return Became::Refused(refusal),
         };
-        let tenant = self.sandbox.tenant(component, grants(attack), fakes::imports());
+        let tenant = self
+            .sandbox
+            .tenant(component, grants(attack), fakes::imports());
         let case = case(attack.name, case_id);
         match attack.role {
             Role::Chain => self.attack_of_chain(tenant, &case).await,
             Role::Scorer => {
-                let outcome = Outcome { output_text: "an answer".into(), diagnostics: vec![] };
-                let graded = Graded::Pipeline { outcome, visits: vec![], profile: String::new() };
+                let outcome = Outcome {
+                    output_text: "an answer".into(),
+                    diagnostics: vec![],
+                };
+                let graded = Graded::Pipeline {
+                    outcome,
+                    visits: vec![],
+                    profile: String::new(),
+                };
                 let ran = tenant.score(&case, graded, 1).await;
                 match ran.result {
-                    Ok(score) => Became::Answered { text: score.feedback.as_str().into(), trace: ran.trace },
+                    Ok(score) => Became::Answered {
+                        text: score.feedback.as_str().into(),
+                        trace: ran.trace,
+                    },
                     Err(failure) => Became::Failed(failure),
                 }
             }
             Role::Validator => match tenant.validate_case(&case, 1).await {
-                ran if ran.result.is_ok() => Became::Answered { text: "valid".into(), trace: ran.trace },
+                ran if ran.result.is_ok() => Became::Answered {
+                    text: "valid".into(),
+                    trace: ran.trace,
+                },
                 ran => Became::Failed(ran.result.expect_err("the other arm took the rest")),
             },
         }
@@ -94,10 +112,14 @@ impl Range {
         if let Err(error) = info.check() {
             return Became::Refused(error.to_string());
         }
-        let settings = Settings::resolve(&info, &Overrides::default()).expect("defaults were checked");
+        let settings =
+            Settings::resolve(&info, &Overrides::default()).expect("defaults were checked");
         let ran = tenant.with_steps(&info).run_chain(case, &settings, 1).await;
         match ran.result {
-            Ok(outcome) => Became::Answered { text: outcome.output_text.as_str().into(), trace: ran.trace },
+            Ok(outcome) => Became::Answered {
+                text: outcome.output_text.as_str().into(),
+                trace: ran.trace,
+            },
             Err(failure) => Became::Failed(failure),
         }
     }
@@ -115,7 +137,10 @@ impl Range {
 }
 
 fn grants(attack: &Attack) -> Grants {
-    let mut grants = Grants { limits: limits(attack.limits), ..Grants::default() };
+    let mut grants = Grants {
+        limits: limits(attack.limits),
+        ..Grants::default()
+    };
     // A scorer has no more than a judge, and a judge only where it is granted.
     grants.scorer.insert(Capability::Provider);
     if !attack.granted {
@@ -130,7 +155,8 @@ fn limits(keys: &[(&str, u64)]) -> Limits {
     for (key, value) in keys {
         assert!(written.set(key, *value), "there is no limit `{key}`");
     }
-    Limits::resolve(&written, &WrittenLimits::default()).expect("no attack needs more than the ceiling")
+    Limits::resolve(&written, &WrittenLimits::default())
+        .expect("no attack needs more than the ceiling")
 }
 
 fn case(attack: &str, id: &str) -> Case {
@@ -148,25 +174,42 @@ fn complaint(attack: &Attack, became: &Became, again: &Became) -> Option<String>
     let good = match (attack.expect, became) {
         (Expect::Fails { kind, limit }, Became::Failed(failure)) => {
             failure.kind == kind
-                && limit.is_none_or(|key| failure.limit.as_ref().is_some_and(|limit| limit.key == key))
+                && limit
+                    .is_none_or(|key| failure.limit.as_ref().is_some_and(|limit| limit.key == key))
                 && !failure.message.is_empty()
         }
-        (Expect::Answers(says) | Expect::Told { says, .. }, Became::Answered { text, .. }) => text.contains(says),
-        (Expect::Repeats(says), Became::Answered { text, .. }) => {
-            text.contains(says) && matches!(again, Became::Answered { text: same, .. } if same == text)
+        (Expect::Answers(says) | Expect::Told { says, .. }, Became::Answered { text, .. }) => {
+            text.contains(says)
         }
-        (Expect::Dropped("log_bytes_max"), Became::Answered { trace, .. }) => trace.log_lines_dropped > 0,
-        (Expect::Dropped("stdio_bytes_max"), Became::Answered { trace, .. }) => trace.stdio_bytes_dropped > 0,
+        (Expect::Repeats(says), Became::Answered { text, .. }) => {
+            text.contains(says)
+                && matches!(again, Became::Answered { text: same, .. } if same == text)
+        }
+        (Expect::Dropped("log_bytes_max"), Became::Answered { trace, .. }) => {
+            trace.log_lines_dropped > 0
+        }
+        (Expect::Dropped("stdio_bytes_max"), Became::Answered { trace, .. }) => {
+            trace.stdio_bytes_dropped > 0
+        }
         (Expect::Refused(says), Became::Refused(words)) => words.contains(says),
         _ => false,
     };
     let shown = format!("{became:?}");
-    let leaked = shown.contains(MARKER).then_some("the expected value leaked");
-    let raw = shown.contains('\u{1b}').then_some("an escape sequence is shown as it is");
+    let leaked = shown
+        .contains(MARKER)
+        .then_some("the expected value leaked");
+    let raw = shown
+        .contains('\u{1b}')
+        .then_some("an escape sequence is shown as it is");
     match (good, leaked.or(raw)) {
         (true, None) => None,
         (true, Some(why)) => Some(format!("{}: {why}", attack.name)),
-        (false, _) => Some(format!("{}: expected {:?}, became {}", attack.name, attack.expect, cut(&shown))),
+        (false, _) => Some(format!(
+            "{}: expected {:?}, became {}",
+            attack.name,
+            attack.expect,
+            cut(&shown)
+        )),
     }
 }
 
@@ -183,10 +226,16 @@ async fn every_attack_ends_as_the_table_says() {
         let again = range.attack(attack, "first").await;
         complaints.extend(complaint(attack, &became, &again));
         if !matches!(attack.expect, Expect::Refused(_)) {
-            complaints.extend(complaint(attack, &again, &became).map(|why| format!("again: {why}")));
+            complaints
+                .extend(complaint(attack, &again, &became).map(|why| format!("again: {why}")));
         }
     }
-    assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
+    assert!(
+        complaints.is_empty(),
+        "{} complaints:\n{}",
+        complaints.len(),
+        complaints.join("\n")
+    );
     assert_eq!(range.at_rest().await, Live::default());
 }
 
@@ -202,27 +251,50 @@ async fn every_upload_ends_as_the_table_says() {
         if took > REFUSAL_MAX {
             complaints.push(format!("{}: took {took:?}", upload.name));
         }
-        complaints.extend(upload_complaint(upload, loaded.map(|_| ()).map_err(|error| error.to_string())));
+        complaints.extend(upload_complaint(
+            upload,
+            loaded.map(|_| ()).map_err(|error| error.to_string()),
+        ));
     }
-    assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
+    assert!(
+        complaints.is_empty(),
+        "{} complaints:\n{}",
+        complaints.len(),
+        complaints.join("\n")
+    );
 }
 
 fn upload_complaint(upload: &Upload, loaded: Result<(), String>) -> Option<String> {
     match loaded {
         Ok(()) if upload.says.is_empty() => None,
-        Ok(()) => Some(format!("{}: was taken, not refused with `{}`", upload.name, upload.says)),
+        Ok(()) => Some(format!(
+            "{}: was taken, not refused with `{}`",
+            upload.name, upload.says
+        )),
         Err(words) if !upload.says.is_empty() && words.contains(upload.says) => None,
-        Err(words) => Some(format!("{}: expected `{}`, was refused: {}", upload.name, upload.says, cut(&words))),
+        Err(words) => Some(format!(
+            "{}: expected `{}`, was refused: {}",
+            upload.name,
+            upload.says,
+            cut(&words)
+        )),
     }
 }
 
 /// A limit that no guest runs into is a promise that nobody has tried.
 #[test]
 fn every_limit_has_an_attack_that_runs_into_it() {
-    let mut tried: BTreeSet<&str> = UPLOADS.iter().filter_map(|upload| upload.refused_by).collect();
+    let mut tried: BTreeSet<&str> = UPLOADS
+        .iter()
+        .filter_map(|upload| upload.refused_by)
+        .collect();
     for attack in ATTACKS {
         match attack.expect {
-            Expect::Fails { limit: Some(key), .. } | Expect::Told { limit: key, .. } | Expect::Dropped(key) => {
+            Expect::Fails {
+                limit: Some(key), ..
+            }
+            | Expect::Told { limit: key, .. }
+            | Expect::Dropped(key) => {
                 tried.insert(key);
             }
             Expect::Refused(key) => {
@@ -231,7 +303,11 @@ fn every_limit_has_an_attack_that_runs_into_it() {
             _ => {}
         }
     }
-    let untried: Vec<_> = Limits::KEYS.iter().map(|key| key.name).filter(|key| !tried.contains(key)).collect();
+    let untried: Vec<_> = Limits::KEYS
+        .iter()
+        .map(|key| key.name)
+        .filter(|key| !tried.contains(key))
+        .collect();
     assert!(untried.is_empty(), "no attack runs into {untried:?}");
 }
 
@@ -256,11 +332,25 @@ fn every_guest_has_a_row() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_attack_of_the_hostile_guest_has_a_row() {
     let range = Range::new();
-    let component = range.component(Guest::Hostile).await.expect("the guest itself is honest");
-    let tenant = range.sandbox.tenant(component, Grants::default(), fakes::imports());
-    let info = tenant.describe().await.result.expect("it describes itself honestly");
+    let component = range
+        .component(Guest::Hostile)
+        .await
+        .expect("the guest itself is honest");
+    let tenant = range
+        .sandbox
+        .tenant(component, Grants::default(), fakes::imports());
+    let info = tenant
+        .describe()
+        .await
+        .result
+        .expect("it describes itself honestly");
     let rows: BTreeSet<_> = ATTACKS.iter().map(|attack| attack.name).collect();
-    let idle: Vec<_> = info.description.as_str().split_whitespace().filter(|name| !rows.contains(name)).collect();
+    let idle: Vec<_> = info
+        .description
+        .as_str()
+        .split_whitespace()
+        .filter(|name| !rows.contains(name))
+        .collect();
     assert!(idle.is_empty(), "no row names {idle:?}");
 }
 
@@ -283,7 +373,10 @@ const QUICK: [&str; 12] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_ten_thousand_attacks_the_next_case_is_served() {
     let range = Arc::new(Range::new());
-    let attacks: Vec<&Attack> = ATTACKS.iter().filter(|attack| QUICK.contains(&attack.name)).collect();
+    let attacks: Vec<&Attack> = ATTACKS
+        .iter()
+        .filter(|attack| QUICK.contains(&attack.name))
+        .collect();
     assert_eq!(attacks.len(), QUICK.len());
     let lanes: Vec<_> = (0..64)
         .map(|lane| {
@@ -302,7 +395,10 @@ async fn after_ten_thousand_attacks_the_next_case_is_served() {
         lane.await.expect("no attack reaches the host");
     }
     assert_eq!(range.at_rest().await, Live::default());
-    let honest = ATTACKS.iter().find(|attack| attack.name == "honest").expect("there is an honest guest");
+    let honest = ATTACKS
+        .iter()
+        .find(|attack| attack.name == "honest")
+        .expect("there is an honest guest");
     let became = range.attack(honest, "after").await;
     assert!(matches!(became, Became::Answered { .. }), "{became:?}");
 }

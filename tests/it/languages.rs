@@ -15,7 +15,10 @@ fn build(desk: &Desk, name: &str) -> Option<PathBuf> {
     copy_dir(&examples.join(name), &copy);
     let ran = desk.run(&["build", copy.to_str().unwrap()]);
     if ran.err.contains("exit status: 3") {
-        println!("skipped: the tools for {name} are not on this machine: {}", ran.err);
+        println!(
+            "skipped: the tools for {name} are not on this machine: {}",
+            ran.err
+        );
         return None;
     }
     assert_eq!(ran.code, Some(0), "{}", ran.err);
@@ -28,11 +31,18 @@ fn copy_dir(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name();
-        if ["node_modules", ".venv", "build", "__pycache__"].iter().any(|skipped| name == *skipped) {
+        if ["node_modules", ".venv", "build", "__pycache__"]
+            .iter()
+            .any(|skipped| name == *skipped)
+        {
             continue;
         }
         let place = to.join(&name);
-        if entry.path().is_dir() { copy_dir(&entry.path(), &place) } else { drop(std::fs::copy(entry.path(), place).unwrap()) }
+        if entry.path().is_dir() {
+            copy_dir(&entry.path(), &place)
+        } else {
+            drop(std::fs::copy(entry.path(), place).unwrap())
+        }
     }
 }
 
@@ -40,10 +50,21 @@ fn copy_dir(from: &Path, to: &Path) {
 /// for and what came out, without what a clock says.
 fn run(desk: &Desk, component: &str) -> (Value, Vec<Value>, Vec<Value>) {
     let (cases, script) = (example("cases.jsonl"), script());
-    let run = desk.json(&["run", component, "--cases", &cases, "--provider", &script, "--json"]);
+    let run = desk.json(&[
+        "run",
+        component,
+        "--cases",
+        &cases,
+        "--provider",
+        &script,
+        "--json",
+    ]);
     let read = |name: &str| -> Vec<Value> {
-        let text = std::fs::read_to_string(Path::new(run["run_dir"].as_str().unwrap()).join(name)).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let text = std::fs::read_to_string(Path::new(run["run_dir"].as_str().unwrap()).join(name))
+            .unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     };
     let described = desk.json(&["inspect", component, "--json"])["chain"].clone();
     (described, read("results.jsonl"), read("calls.jsonl"))
@@ -51,7 +72,9 @@ fn run(desk: &Desk, component: &str) -> (Value, Vec<Value>, Vec<Value>) {
 
 fn gives_the_same_as_rust(name: &str) {
     let desk = Desk::new();
-    let Some(component) = build(&desk, name) else { return };
+    let Some(component) = build(&desk, name) else {
+        return;
+    };
     let (described, results, calls) = run(&desk, component.to_str().unwrap());
     let ours = run(&desk, fapo_test_artifacts::path("quickstart"));
     assert_eq!(described, ours.0);

@@ -20,7 +20,9 @@ pub(crate) struct Ran {
 
 impl Desk {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -37,7 +39,11 @@ impl Desk {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fapo-host"));
-        command.args(args).current_dir(self.dir.path()).env("FAPO_HOME", self.path("home")).stdin(Stdio::null());
+        command
+            .args(args)
+            .current_dir(self.dir.path())
+            .env("FAPO_HOME", self.path("home"))
+            .stdin(Stdio::null());
         command
     }
 
@@ -57,7 +63,9 @@ impl Desk {
     fn rows(&self, run: &Value, name: &str) -> Vec<Value> {
         let path = Path::new(run["run_dir"].as_str().unwrap()).join(name);
         let text = std::fs::read_to_string(path).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 }
 
@@ -75,14 +83,21 @@ impl Ran {
     fn told(&self, code: i32, says: &str) {
         assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
         assert!(self.err.contains(says), "expected `{says}`:\n{}", self.err);
-        assert!(self.err.starts_with("error: ") || self.err.contains("\nerror: "), "{}", self.err);
+        assert!(
+            self.err.starts_with("error: ") || self.err.contains("\nerror: "),
+            "{}",
+            self.err
+        );
         assert!(!self.err.contains('\u{1b}'), "{}", self.err);
         assert_eq!(self.out, "", "an error leaves no data");
     }
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().into()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .into()
 }
 
 fn quickstart() -> String {
@@ -95,7 +110,12 @@ fn hostile() -> String {
 
 /// Returns a path inside the quickstart, as an argument.
 pub(crate) fn example(name: &str) -> String {
-    root().join("examples/quickstart").join(name).to_str().unwrap().into()
+    root()
+        .join("examples/quickstart")
+        .join(name)
+        .to_str()
+        .unwrap()
+        .into()
 }
 
 pub(crate) fn script() -> String {
@@ -105,26 +125,62 @@ pub(crate) fn script() -> String {
 #[test]
 fn the_quickstart_runs_over_its_cases() {
     let desk = Desk::new();
-    let run = desk.json(&["run", &quickstart(), "--cases", &example("cases.jsonl"), "--provider", &script(), "--json"]);
+    let run = desk.json(&[
+        "run",
+        &quickstart(),
+        "--cases",
+        &example("cases.jsonl"),
+        "--provider",
+        &script(),
+        "--json",
+    ]);
     assert_eq!(run["status"], "complete");
-    assert_eq!((run["n_cases"].as_u64(), run["score"]["mean"].as_f64()), (Some(5), Some(80.0)));
+    assert_eq!(
+        (run["n_cases"].as_u64(), run["score"]["mean"].as_f64()),
+        (Some(5), Some(80.0))
+    );
     assert_eq!(run["failures"]["guest"], 0);
     assert_eq!(run["calls"]["generate"], 10);
 
     let results = desk.rows(&run, "results.jsonl");
-    let ids: Vec<_> = results.iter().map(|row| row["case_id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["tower", "novel", "planet", "metal", "river"], "rows stand in the order of the dataset");
+    let ids: Vec<_> = results
+        .iter()
+        .map(|row| row["case_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        ids,
+        ["tower", "novel", "planet", "metal", "river"],
+        "rows stand in the order of the dataset"
+    );
     assert_eq!(results[0]["output_text"], "London");
-    assert_eq!(results[0]["step_outputs"]["find"], "It crosses the River Thames in London.");
+    assert_eq!(
+        results[0]["step_outputs"]["find"],
+        "It crosses the River Thames in London."
+    );
     assert_eq!(results[4]["composite_score"], 0.0);
 
     let calls = desk.rows(&run, "calls.jsonl");
     assert_eq!(calls.len(), 10);
     let first = &calls[0];
-    assert_eq!((first["step"].as_str(), first["visit"].as_u64(), first["seq"].as_u64()), (Some("find"), Some(1), Some(0)));
-    let asked = first["request"]["messages"][1]["content"][0]["text"].as_str().unwrap();
-    assert!(asked.starts_with("Passage: Tower Bridge was opened"), "{asked}");
-    assert_eq!(first["answer"]["Ok"]["choices"][0]["text"], "It crosses the River Thames in London.");
+    assert_eq!(
+        (
+            first["step"].as_str(),
+            first["visit"].as_u64(),
+            first["seq"].as_u64()
+        ),
+        (Some("find"), Some(1), Some(0))
+    );
+    let asked = first["request"]["messages"][1]["content"][0]["text"]
+        .as_str()
+        .unwrap();
+    assert!(
+        asked.starts_with("Passage: Tower Bridge was opened"),
+        "{asked}"
+    );
+    assert_eq!(
+        first["answer"]["Ok"]["choices"][0]["text"],
+        "It crosses the River Thames in London."
+    );
     assert_eq!(desk.rows(&run, "timings.jsonl").len(), 5);
 }
 
@@ -134,7 +190,15 @@ fn the_same_answers_give_the_same_bytes() {
     let bytes = |workers: &str| {
         let (component, cases, script) = (quickstart(), example("cases.jsonl"), script());
         let run = desk.json(&[
-            "run", &component, "--cases", &cases, "--provider", &script, "--workers", workers, "--json",
+            "run",
+            &component,
+            "--cases",
+            &cases,
+            "--provider",
+            &script,
+            "--workers",
+            workers,
+            "--json",
         ]);
         let dir = PathBuf::from(run["run_dir"].as_str().unwrap());
         ["results.jsonl", "calls.jsonl"].map(|name| {
@@ -151,20 +215,47 @@ fn the_same_answers_give_the_same_bytes() {
 fn one_case_can_be_given_on_the_command_line() {
     let desk = Desk::new();
     let case = r#"{"case_id": "x", "context": {"question": "Who wrote the novel Dracula?", "passage": "p"}}"#;
-    let run = desk.json(&["run", &quickstart(), "--input", case, "--provider", &script(), "--json"]);
+    let run = desk.json(&[
+        "run",
+        &quickstart(),
+        "--input",
+        case,
+        "--provider",
+        &script(),
+        "--json",
+    ]);
     assert_eq!(run["cases"][0]["output_text"], "Bram Stoker");
-    assert_eq!(run["score"], Value::Null, "a case without an expected value is not scored");
+    assert_eq!(
+        run["score"],
+        Value::Null,
+        "a case without an expected value is not scored"
+    );
 }
 
 #[test]
 fn prompts_and_parameters_can_be_put_in_the_place_of_defaults() {
     let desk = Desk::new();
-    let prompt = desk.file("find.md", "User: Copy nothing of ${passage} for ${question}");
-    let rules = desk.file("rules.jsonl", r#"{"match": "Copy nothing", "reply": "a"}
-{"match": "", "reply": "b"}"#);
+    let prompt = desk.file(
+        "find.md",
+        "User: Copy nothing of ${passage} for ${question}",
+    );
+    let rules = desk.file(
+        "rules.jsonl",
+        r#"{"match": "Copy nothing", "reply": "a"}
+{"match": "", "reply": "b"}"#,
+    );
     let run = desk.json(&[
-        "run", &quickstart(), "--cases", &example("cases.jsonl"), "--provider", &format!("script:{rules}"),
-        "--prompt", &format!("find={prompt}"), "--param", "max_tokens=7", "--json",
+        "run",
+        &quickstart(),
+        "--cases",
+        &example("cases.jsonl"),
+        "--provider",
+        &format!("script:{rules}"),
+        "--prompt",
+        &format!("find={prompt}"),
+        "--param",
+        "max_tokens=7",
+        "--json",
     ]);
     assert_eq!(run["cases"][0]["step_outputs"]["find"], "a");
     let calls = desk.rows(&run, "calls.jsonl");
@@ -176,20 +267,28 @@ fn what_is_wrong_before_the_first_case_ends_with_2_and_says_what_to_do() {
     let desk = Desk::new();
     let (component, cases, script) = (quickstart(), example("cases.jsonl"), script());
     let run = |more: &[&str]| {
-        let args = [&["run", &component, "--cases", &cases, "--provider", &script][..], more].concat();
+        let args = [
+            &["run", &component, "--cases", &cases, "--provider", &script][..],
+            more,
+        ]
+        .concat();
         desk.run(&args)
     };
     run(&["--prompt", "finds=x"]).told(2, "x");
     let prompt = desk.file("p.md", "User: ${passage}");
     run(&["--prompt", &format!("finds={prompt}")]).told(2, "its prompts are `find`, `answer`");
-    run(&["--prompt", &format!("find={prompt}")]).told(2, "does not name the placeholder `${question}`");
+    run(&["--prompt", &format!("find={prompt}")])
+        .told(2, "does not name the placeholder `${question}`");
     run(&["--param", "max_tokens=0"]).told(2, "a whole number from 1 to 4096");
     run(&["--limit", "cpu_ms=1"]).told(2, "there is no limit `cpu_ms`");
     run(&["--limit", "cpu_ms_max=999999999"]).told(2, "the operator allows at most 600000");
-    desk.run(&["run", &component, "--cases", &cases, "--provider", "gpt"]).told(2, "there is no provider `gpt`");
+    desk.run(&["run", &component, "--cases", &cases, "--provider", "gpt"])
+        .told(2, "there is no provider `gpt`");
     desk.run(&["run", &component]).told(2, "--cases FILE");
-    desk.run(&["run", "none.wasm", "--cases", &cases]).told(2, "could not open `none.wasm`");
-    desk.run(&["run", &component, "--cases", "none.jsonl"]).told(2, "could not open `none.jsonl`");
+    desk.run(&["run", "none.wasm", "--cases", &cases])
+        .told(2, "could not open `none.wasm`");
+    desk.run(&["run", &component, "--cases", "none.jsonl"])
+        .told(2, "could not open `none.jsonl`");
 }
 
 #[test]
@@ -209,22 +308,47 @@ fn a_row_that_is_no_case_is_named_by_its_line() {
 #[test]
 fn what_happens_inside_a_case_is_data() {
     let desk = Desk::new();
-    let attacks = ["crash-panic-escapes", "cpu-loop", "leak-statics", "crash-exit-0", "log-escapes"];
+    let attacks = [
+        "crash-panic-escapes",
+        "cpu-loop",
+        "leak-statics",
+        "crash-exit-0",
+        "log-escapes",
+    ];
     let rows: Vec<String> = attacks
         .iter()
-        .map(|attack| serde_json::json!({"case_id": attack, "context": {"attack": attack}}).to_string())
+        .map(|attack| {
+            serde_json::json!({"case_id": attack, "context": {"attack": attack}}).to_string()
+        })
         .collect();
     let cases = desk.file("cases.jsonl", rows.join("\n"));
-    let args = ["run", &hostile(), "--cases", &cases, "--limit", "cpu_ms_max=100"];
+    let args = [
+        "run",
+        &hostile(),
+        "--cases",
+        &cases,
+        "--limit",
+        "cpu_ms_max=100",
+    ];
     let run = desk.json(&[&args[..], &["--json"]].concat());
     assert_eq!(run["n_cases"], 5);
-    assert_eq!(run["failures"]["kinds"], serde_json::json!({"cpu": 1, "exit": 1, "unreachable": 1}));
+    assert_eq!(
+        run["failures"]["kinds"],
+        serde_json::json!({"cpu": 1, "exit": 1, "unreachable": 1})
+    );
     let failure = &run["cases"][1]["failure"];
-    assert_eq!((failure["kind"].as_str(), failure["limit"]["key"].as_str()), (Some("cpu"), Some("cpu_ms_max")));
+    assert_eq!(
+        (failure["kind"].as_str(), failure["limit"]["key"].as_str()),
+        (Some("cpu"), Some("cpu_ms_max"))
+    );
 
     let table = desk.run(&args);
     assert_eq!(table.code, Some(0));
-    assert!(!table.out.contains('\u{1b}') && table.out.contains("unreachable"), "{}", table.out);
+    assert!(
+        !table.out.contains('\u{1b}') && table.out.contains("unreachable"),
+        "{}",
+        table.out
+    );
 }
 
 #[test]
@@ -233,38 +357,87 @@ fn a_backtrace_names_functions() {
     let case = r#"{"case_id": "x", "context": {"attack": "crash-panic"}}"#;
     let run = desk.json(&["run", &hostile(), "--input", case, "--json"]);
     let backtrace = run["cases"][0]["failure"]["backtrace"].as_array().unwrap();
-    let names: Vec<_> = backtrace.iter().map(|name| name.as_str().unwrap()).collect();
-    assert!(names.iter().any(|name| name.contains("guest_hostile::crash")), "{names:?}");
+    let names: Vec<_> = backtrace
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    assert!(
+        names
+            .iter()
+            .any(|name| name.contains("guest_hostile::crash")),
+        "{names:?}"
+    );
 }
 
 #[test]
 fn the_world_failing_is_not_a_wrong_answer() {
     let desk = Desk::new();
-    let rules = desk.file("rules.jsonl", "{\"match\": \"Dracula\", \"status\": 503}\n{\"match\": \"\", \"reply\": \"two\"}");
+    let rules = desk.file(
+        "rules.jsonl",
+        "{\"match\": \"Dracula\", \"status\": 503}\n{\"match\": \"\", \"reply\": \"two\"}",
+    );
     let (cases, provider) = (example("cases.jsonl"), format!("script:{rules}"));
-    let run = desk.json(&["run", &quickstart(), "--cases", &cases, "--provider", &provider, "--json"]);
-    assert_eq!((run["status"].as_str(), run["failures"]["world"].as_u64()), (Some("degraded"), Some(1)));
+    let run = desk.json(&[
+        "run",
+        &quickstart(),
+        "--cases",
+        &cases,
+        "--provider",
+        &provider,
+        "--json",
+    ]);
+    assert_eq!(
+        (run["status"].as_str(), run["failures"]["world"].as_u64()),
+        (Some("degraded"), Some(1))
+    );
     assert_eq!(run["cases"][1]["composite_score"], Value::Null);
-    assert_eq!(run["score"]["mean"], 25.0, "one of the four that were scored is right");
+    let mean = run["score"]["mean"].as_f64().unwrap();
+    assert!(
+        (mean - 25.0).abs() < 1e-9,
+        "one of the four that were scored is right: {mean}"
+    );
 }
 
 #[test]
 fn a_manifest_decides_what_a_component_may_do() {
     let desk = Desk::new();
     let manifest = desk.file("tenant.toml", "id = \"a\"\n[capabilities]\nchain = []\n");
-    let case = r#"{"case_id": "x", "context": {"question": "q", "passage": "p"}}"#;
-    let args = ["run", &quickstart(), "--input", case, "--provider", &script(), "--json", "--manifest", &manifest];
+    let case = r#"{"case_id": "x", "context": {"question": "Who wrote the novel Dracula?", "passage": "p"}}"#;
+    let args = [
+        "run",
+        &quickstart(),
+        "--input",
+        case,
+        "--provider",
+        &script(),
+        "--json",
+        "--manifest",
+        &manifest,
+    ];
     let run = desk.json(&args);
     let message = run["cases"][0]["failure"]["message"].as_str().unwrap();
-    assert!(message.contains("denied: `provider` is not granted to the chain"), "{message}");
+    assert!(
+        message.contains("denied: `provider` is not granted to the chain"),
+        "{message}"
+    );
 
     desk.file("tenant.toml", "id = \"a\"\n[limits]\ncpu_max = 1\n");
     desk.run(&args).told(2, "unknown field `cpu_max`");
-    desk.file("tenant.toml", "id = \"a\"\n[capabilities]\nscorer = [\"tools\"]\n");
-    desk.run(&args).told(2, "a scorer cannot be granted `tools`");
-    desk.file("tenant.toml", "id = \"a\"\n[limits]\nprovider_calls_max = 1\n");
+    desk.file(
+        "tenant.toml",
+        "id = \"a\"\n[capabilities]\nscorer = [\"tools\"]\n",
+    );
+    desk.run(&args)
+        .told(2, "a scorer cannot be granted `tools`");
+    desk.file(
+        "tenant.toml",
+        "id = \"a\"\n[limits]\nprovider_calls_max = 1\n",
+    );
     let run = desk.json(&args);
-    assert_eq!(run["cases"][0]["failure"]["limit"]["key"], "provider_calls_max");
+    assert_eq!(
+        run["cases"][0]["failure"]["limit"]["key"],
+        "provider_calls_max"
+    );
 
     desk.file("home/policy.toml", "[limits]\nprovider_calls_max = 0\n");
     desk.run(&args).told(2, "the operator allows at most 0");
@@ -276,14 +449,29 @@ fn artifacts_are_kept_by_case_below_the_run() {
     desk.file("inputs/given.txt", "given");
     let rows: Vec<String> = ["1", "2", "../3"]
         .iter()
-        .map(|id| serde_json::json!({"case_id": id, "context": {"attack": "artifacts-other-case"}}).to_string())
+        .map(|id| {
+            serde_json::json!({"case_id": id, "context": {"attack": "artifacts-other-case"}})
+                .to_string()
+        })
         .collect();
     let cases = desk.file("cases.jsonl", rows.join("\n"));
-    let run = desk.json(&["run", &hostile(), "--cases", &cases, "--inputs", "inputs", "--json"]);
+    let run = desk.json(&[
+        "run",
+        &hostile(),
+        "--cases",
+        &cases,
+        "--inputs",
+        "inputs",
+        "--json",
+    ]);
     for row in run["cases"].as_array().unwrap() {
-        assert_eq!(row["output_text"], "before=not-found listed=0 wrote=ok own=true");
+        assert_eq!(
+            row["output_text"],
+            "before=not-found listed=0 wrote=ok own=true"
+        );
     }
-    let kept = std::fs::read_dir(Path::new(run["run_dir"].as_str().unwrap()).join("artifacts")).unwrap();
+    let kept =
+        std::fs::read_dir(Path::new(run["run_dir"].as_str().unwrap()).join("artifacts")).unwrap();
     assert_eq!(kept.count(), 3);
 }
 
@@ -300,16 +488,37 @@ fn a_directory_that_holds_a_run_is_not_written_again() {
 fn uploads_that_are_no_tenant_are_refused_in_one_sentence() {
     let desk = Desk::new();
     for (name, bytes, says) in [
-        ("elf", b"\x7fELF\x02\x01\x01".to_vec(), "only the host compiles native code"),
-        ("text", b"(component)\x1b[2J".to_vec(), "not a binary component"),
+        (
+            "elf",
+            b"\x7fELF\x02\x01\x01".to_vec(),
+            "only the host compiles native code",
+        ),
+        (
+            "text",
+            b"(component)\x1b[2J".to_vec(),
+            "not a binary component",
+        ),
         ("empty", Vec::new(), "the file is empty"),
-        ("module", b"\0asm\x01\0\0\0".to_vec(), "a core module, not a component"),
-        ("cut", std::fs::read(quickstart()).unwrap()[..5000].to_vec(), "malformed"),
+        (
+            "module",
+            b"\0asm\x01\0\0\0".to_vec(),
+            "a core module, not a component",
+        ),
+        (
+            "cut",
+            std::fs::read(quickstart()).unwrap()[..5000].to_vec(),
+            "malformed",
+        ),
     ] {
         let path = desk.file(name, bytes);
         for command in ["run", "inspect"] {
-            let args: &[&str] = if command == "run" { &["--input", r#"{"case_id":"a","context":{}}"#] } else { &[] };
-            desk.run(&[&[command, &path][..], args].concat()).told(2, says);
+            let args: &[&str] = if command == "run" {
+                &["--input", r#"{"case_id":"a","context":{}}"#]
+            } else {
+                &[]
+            };
+            desk.run(&[&[command, &path][..], args].concat())
+                .told(2, says);
         }
     }
 }
@@ -320,7 +529,12 @@ fn compiled_code_is_kept_and_touched_code_is_made_anew() {
     let inspect = || desk.json(&["inspect", &quickstart(), "--json"]);
     assert_eq!(inspect()["compiled"]["kept"], false);
     assert_eq!(inspect()["compiled"]["kept"], true);
-    let entry = std::fs::read_dir(desk.path("home/compiled")).unwrap().next().unwrap().unwrap().path();
+    let entry = std::fs::read_dir(desk.path("home/compiled"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     let mut code = std::fs::read(&entry).unwrap();
     let middle = code.len() / 2;
     code[middle] ^= 0xff;
@@ -334,8 +548,14 @@ fn an_inspection_tells_the_search_space() {
     let told = desk.json(&["inspect", &quickstart(), "--json"]);
     assert_eq!(told["roles"], serde_json::json!(["chain", "scorer"]));
     assert_eq!(told["chain"]["steps"][1]["name"], "answer");
-    assert_eq!(told["chain"]["prompts"][1]["placeholders"][0]["name"], "steps.find.output");
-    assert_eq!(told["chain"]["parameters"][0]["kind"], serde_json::json!({"number": {"min": 0.0, "max": 2.0}}));
+    assert_eq!(
+        told["chain"]["prompts"][1]["placeholders"][0]["name"],
+        "steps.find.output"
+    );
+    assert_eq!(
+        told["chain"]["parameters"][0]["kind"],
+        serde_json::json!({"number": {"min": 0.0, "max": 2.0}})
+    );
     assert!(told["digest"].as_str().unwrap().starts_with("sha256:"));
 }
 
@@ -343,8 +563,14 @@ fn an_inspection_tells_the_search_space() {
 fn the_contract_is_written_out_whole() {
     let desk = Desk::new();
     assert_eq!(desk.run(&["wit", "wit"]).code, Some(0));
-    let mut written: Vec<_> = std::fs::read_dir(desk.path("wit")).unwrap().map(|e| e.unwrap().file_name()).collect();
-    let mut ours: Vec<_> = std::fs::read_dir(root().join("wit")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let mut written: Vec<_> = std::fs::read_dir(desk.path("wit"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    let mut ours: Vec<_> = std::fs::read_dir(root().join("wit"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
     written.sort();
     ours.sort();
     assert_eq!(written, ours);
@@ -354,7 +580,12 @@ fn the_contract_is_written_out_whole() {
 fn the_limits_are_listed() {
     let desk = Desk::new();
     let keys = desk.json(&["limits", "--json"]);
-    assert!(keys.as_array().unwrap().iter().any(|key| key["name"] == "cpu_ms_max" && key["default"] == 5000));
+    assert!(
+        keys.as_array()
+            .unwrap()
+            .iter()
+            .any(|key| key["name"] == "cpu_ms_max" && key["default"] == 5000)
+    );
     assert!(desk.run(&["limits"]).out.contains("cpu_ms_max"));
 }
 
@@ -362,8 +593,20 @@ fn the_limits_are_listed() {
 fn the_doctor_says_how_this_machine_is() {
     let desk = Desk::new();
     let told = desk.json(&["doctor", "--json"]);
-    let names: Vec<_> = told["checks"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
-    for name in ["target", "address space", "open files", "kernel", "compiled code", "clock"] {
+    let names: Vec<_> = told["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["name"].as_str().unwrap())
+        .collect();
+    for name in [
+        "target",
+        "address space",
+        "open files",
+        "kernel",
+        "compiled code",
+        "clock",
+    ] {
         assert!(names.contains(&name), "{names:?}");
     }
 }

@@ -19,8 +19,15 @@ use crate::fakes;
 struct Echo;
 
 impl Provider for Echo {
-    fn generate(&self, site: CallSite, _: Arc<GenerateRequest>) -> Answer<Result<Completion, ProviderError>> {
-        Box::pin(std::future::ready(Ok(fakes::completion(format!("{} ran", site.step)))))
+    fn generate(
+        &self,
+        site: CallSite,
+        _: Arc<GenerateRequest>,
+    ) -> Answer<Result<Completion, ProviderError>> {
+        Box::pin(std::future::ready(Ok(fakes::completion(format!(
+            "{} ran",
+            site.step
+        )))))
     }
 }
 
@@ -30,7 +37,11 @@ struct Replace(&'static str);
 impl Trace for Replace {
     fn begin(&self, site: CallSite) -> Answer<Directive> {
         let replaced = site.step.as_str() == self.0 && site.visit == 1;
-        let directive = if replaced { Directive::Use("put here".into()) } else { Directive::Run };
+        let directive = if replaced {
+            Directive::Use("put here".into())
+        } else {
+            Directive::Run
+        };
         Box::pin(std::future::ready(directive))
     }
 }
@@ -42,26 +53,52 @@ async fn run(imports: Imports) -> GuestRun<fapo_core::outcome::Outcome> {
     let tenant = sandbox.tenant(component, Grants::default(), imports);
     let info = tenant.describe().await.result.unwrap();
     let settings = Settings::resolve(&info, &Overrides::default()).unwrap();
-    let case = Case::from_json(r#"{"case_id":"1","context":{"question":"Why?","passage":"So."}}"#).unwrap();
-    tenant.with_steps(&info).run_chain(&case, &settings, 1).await
+    let case = Case::from_json(r#"{"case_id":"1","context":{"question":"Why?","passage":"So."}}"#)
+        .unwrap();
+    tenant
+        .with_steps(&info)
+        .run_chain(&case, &settings, 1)
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_is_replaced_does_not_run() {
     let trace: Option<Arc<dyn Trace>> = Some(Arc::new(Replace("find")));
-    let ran = run(Imports { provider: Some(Arc::new(Echo)), trace, ..Imports::default() }).await;
+    let ran = run(Imports {
+        provider: Some(Arc::new(Echo)),
+        trace,
+        ..Imports::default()
+    })
+    .await;
     assert_eq!(ran.result.unwrap().output_text.as_str(), "answer ran");
     assert!(ran.trace.visits[0].replaced && !ran.trace.visits[1].replaced);
     assert_eq!(ran.trace.step_outputs()[0].1.as_str(), "put here");
-    let [call] = &ran.trace.calls[..] else { panic!("{:?}", ran.trace.calls) };
-    let CallBody::Generate { request, .. } = &call.body else { panic!("{call:?}") };
-    let asked: String = request.messages.iter().flat_map(|message| message.texts()).collect();
+    let [call] = &ran.trace.calls[..] else {
+        panic!("{:?}", ran.trace.calls)
+    };
+    let CallBody::Generate { request, .. } = &call.body else {
+        panic!("{call:?}")
+    };
+    let asked: String = request
+        .messages
+        .iter()
+        .flat_map(|message| message.texts())
+        .collect();
     assert!(asked.contains("Evidence: put here"), "{asked}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_replay_every_step_runs() {
-    let ran = run(Imports { provider: Some(Arc::new(Echo)), ..Imports::default() }).await;
+    let ran = run(Imports {
+        provider: Some(Arc::new(Echo)),
+        ..Imports::default()
+    })
+    .await;
     assert_eq!(ran.trace.calls.len(), 2);
-    assert!(ran.trace.visits.iter().all(|visit| !visit.replaced && visit.visit == 1));
+    assert!(
+        ran.trace
+            .visits
+            .iter()
+            .all(|visit| !visit.replaced && visit.visit == 1)
+    );
 }

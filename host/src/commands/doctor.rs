@@ -77,12 +77,21 @@ fn print(checks: &[Check]) {
 }
 
 fn good(name: &'static str, found: impl Into<String>) -> Check {
-    Check { name, verdict: Verdict::Good, found: found.into(), hint: None }
+    Check {
+        name,
+        verdict: Verdict::Good,
+        found: found.into(),
+        hint: None,
+    }
 }
 
 impl Check {
     fn but(self, verdict: Verdict, hint: impl Into<String>) -> Self {
-        Self { verdict, hint: Some(hint.into()), ..self }
+        Self {
+            verdict,
+            hint: Some(hint.into()),
+            ..self
+        }
     }
 }
 
@@ -104,8 +113,10 @@ fn open_files() -> Check {
     const WANTED: u64 = 4096;
     let limit = getrlimit(Resource::Nofile).current;
     match limit {
-        Some(limit) if limit < WANTED => good("open files", format!("{limit} at most"))
-            .but(Verdict::Slow, format!("allow {WANTED}, as with `ulimit -n {WANTED}`, for many calls in flight")),
+        Some(limit) if limit < WANTED => good("open files", format!("{limit} at most")).but(
+            Verdict::Slow,
+            format!("allow {WANTED}, as with `ulimit -n {WANTED}`, for many calls in flight"),
+        ),
         Some(limit) => good("open files", format!("{limit} at most")),
         None => good("open files", "as many as one likes"),
     }
@@ -129,7 +140,10 @@ fn mappings() -> Check {
 /// Sets up a sandbox and looks at what it got.
 fn sandbox(home: &Home) -> Vec<Check> {
     let store = match home.code_store() {
-        Ok(_) => good("compiled code", format!("kept in {}", home.dir().join("compiled").display())),
+        Ok(_) => good(
+            "compiled code",
+            format!("kept in {}", home.dir().join("compiled").display()),
+        ),
         Err(error) => good("compiled code", error.chain().join(": "))
             .but(Verdict::Bad, error.hint_text().unwrap_or_default()),
     };
@@ -138,8 +152,14 @@ fn sandbox(home: &Home) -> Vec<Check> {
         None => "as much as one likes".into(),
     };
     let space = good("address space", space);
-    let kernel = good("kernel", rustix::system::uname().release().to_string_lossy());
-    let [space, kernel] = match home.sandbox(Limits::default().stack_bytes_max).map(|sandbox| sandbox.allocation()) {
+    let kernel = good(
+        "kernel",
+        rustix::system::uname().release().to_string_lossy(),
+    );
+    let [space, kernel] = match home
+        .sandbox(Limits::default().stack_bytes_max)
+        .map(|sandbox| sandbox.allocation())
+    {
         Ok(Allocation::PooledWithPagemap) => [space, kernel],
         Ok(Allocation::Pooled) => {
             let slow = "Linux 6.7 or later can tell which pages a case has written (`PAGEMAP_SCAN`), \
@@ -161,7 +181,8 @@ fn policy(home: &Home) -> Check {
     match home.policy() {
         Ok(_) if !path.exists() => good("policy", "none: the built-in ceilings hold"),
         Ok(_) => good("policy", path.display().to_string()),
-        Err(error) => good("policy", error.chain().join(": ")).but(Verdict::Bad, "mend the file or take it away"),
+        Err(error) => good("policy", error.chain().join(": "))
+            .but(Verdict::Bad, "mend the file or take it away"),
     }
 }
 
@@ -171,15 +192,29 @@ fn clock() -> Check {
     let began = Instant::now();
     std::thread::sleep(PAUSE);
     let took = began.elapsed();
-    #[expect(clippy::disallowed_methods, reason = "the very clock is what is looked at")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the very clock is what is looked at"
+    )]
     let now = SystemTime::now();
     let year_2025 = SystemTime::UNIX_EPOCH + Duration::from_secs(1_735_689_600);
     if now < year_2025 {
-        return good("clock", "it stands before the year 2025").but(Verdict::Slow, "set the machine's clock");
+        return good("clock", "it stands before the year 2025")
+            .but(Verdict::Slow, "set the machine's clock");
     }
-    let found = good("clock", format!("a sleep of {} ms took {:.1} ms", PAUSE.as_millis(), took.as_secs_f64() * 1e3));
+    let found = good(
+        "clock",
+        format!(
+            "a sleep of {} ms took {:.1} ms",
+            PAUSE.as_millis(),
+            took.as_secs_f64() * 1e3
+        ),
+    );
     if took > PAUSE * 10 {
-        return found.but(Verdict::Slow, "this machine is very busy: time limits will be coarse");
+        return found.but(
+            Verdict::Slow,
+            "this machine is very busy: time limits will be coarse",
+        );
     }
     found
 }

@@ -132,9 +132,9 @@ limits! {
     /// CPU time of compiling, beside `compile_cpu_ms_per_mib`.
     compile_cpu_ms_max = 3_000, up to 60_000;
     /// CPU time of compiling for each MiB of the component.
-    compile_cpu_ms_per_mib = 1_000, up to 10_000;
-    /// Address space of the process that compiles, beside sixty-four times the component's size.
-    compile_memory_bytes_max = 1024 * MIB, up to 4096 * MIB;
+    compile_cpu_ms_per_mib = 700, up to 10_000;
+    /// Address space of the process that compiles, beside eight times the component's size.
+    compile_memory_bytes_max = 768 * MIB, up to 4096 * MIB;
 
     // Of one instance. A case runs the chain in one, and the scorer in another.
 

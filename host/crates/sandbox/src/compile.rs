@@ -39,7 +39,7 @@ const CODE_BYTES_MAX: u64 = 1 << 30;
 const WORDS_BYTES_MAX: u64 = 16 << 10;
 
 /// How much address space compiling takes for each byte of the component.
-const ADDRESS_BYTES_PER_BYTE: u64 = 64;
+const ADDRESS_BYTES_PER_BYTE: u64 = 8;
 
 /// What the child's exit code says, when it is not a signal.
 const EXIT_INVALID: i32 = 3;
@@ -182,7 +182,11 @@ impl Compiler {
             |key, max, unit| CompileError::Refused(Refusal::CompileLimit { key, max, unit });
         match status.signal() {
             Some(signal) if signal == Signal::XCPU.as_raw() || signal == Signal::KILL.as_raw() => {
-                Err(limit("`compile_cpu_ms_max` and `compile_cpu_ms_per_mib`", cpu_s * 1000, "ms of CPU time"))
+                Err(limit(
+                    "`compile_cpu_ms_max` and `compile_cpu_ms_per_mib`",
+                    cpu_s * 1000,
+                    "ms of CPU time",
+                ))
             }
             // An allocation that fails ends the process in one of these ways.
             Some(signal)

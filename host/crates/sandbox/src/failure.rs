@@ -30,15 +30,28 @@ impl Returned {
             message.truncate(message.floor_char_boundary(WORDS_BYTES_MAX));
             message.push('…');
         }
-        Self { kind: FailureKind::Error, step: None, message: message.into(), limit: None }
+        Self {
+            kind: FailureKind::Error,
+            step: None,
+            message: message.into(),
+            limit: None,
+        }
     }
 
     pub(crate) fn bad_answer(message: impl Into<Untrusted>) -> Self {
-        Self { kind: FailureKind::BadAnswer, step: None, message: message.into(), limit: None }
+        Self {
+            kind: FailureKind::BadAnswer,
+            step: None,
+            message: message.into(),
+            limit: None,
+        }
     }
 
     pub(crate) fn over_limit(message: impl Into<Untrusted>, limit: LimitHit) -> Self {
-        Self { limit: Some(limit), ..Self::bad_answer(message) }
+        Self {
+            limit: Some(limit),
+            ..Self::bad_answer(message)
+        }
     }
 }
 
@@ -187,7 +200,10 @@ impl<'a> Ended<'a> {
     fn classify_text(&self, error: &wasmtime::Error) -> (FailureKind, String, Option<LimitHit>) {
         let text = error.root_cause().to_string();
         for (sign, key) in [
-            ("fuel allocated for hostcalls has been exhausted", "hostcall_bytes_max"),
+            (
+                "fuel allocated for hostcalls has been exhausted",
+                "hostcall_bytes_max",
+            ),
             ("resource table has no free keys", "resources_max"),
             ("handle limit exceeded", "handles_max"),
             ("requested len", "random_bytes_max"),
@@ -195,15 +211,23 @@ impl<'a> Ended<'a> {
             if text.contains(sign) {
                 let value = self.recorder.limits().get(key).unwrap_or_default();
                 let spent = Spent { key, max: value };
-                return (FailureKind::Refused, spent.to_string(), Some(LimitHit { key: key.into(), value }));
+                return (
+                    FailureKind::Refused,
+                    spent.to_string(),
+                    Some(LimitHit {
+                        key: key.into(),
+                        value,
+                    }),
+                );
             }
         }
-        if error.downcast_ref::<WasmBacktrace>().is_some() {
-            // It was on its way through an import, and what it asked for cannot be.
-            return (FailureKind::Refused, format!("the host refused a call: {text}"), None);
-        }
-        // What it was given or gave could not be carried over.
-        (FailureKind::BadAnswer, format!("the guest's arguments or results are broken: {text}"), None)
+        // What it gave or was given could not be carried over: a handle that is none,
+        // text that is no text, a pointer to nowhere.
+        (
+            FailureKind::Trap,
+            format!("the guest broke the rules of its calls: {text}"),
+            None,
+        )
     }
 
     /// Returns the key that holds for this role.

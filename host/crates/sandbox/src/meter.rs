@@ -27,7 +27,10 @@ impl CpuMeter {
     /// Returns what was used until now, and in the running poll of it.
     pub(crate) fn used_in_poll(&self) -> (Duration, Duration) {
         let poll = self.poll_ns();
-        (Duration::from_nanos(self.used_ns.load(Relaxed) + poll), Duration::from_nanos(poll))
+        (
+            Duration::from_nanos(self.used_ns.load(Relaxed) + poll),
+            Duration::from_nanos(poll),
+        )
     }
 
     /// Returns what was used; called when no poll runs.

@@ -171,21 +171,34 @@ impl Tenant {
     /// For measurements alone: what it saves is the price of isolation. No two
     /// cases of a run ever share an instance.
     pub async fn repeat_chain(&self, case: &Case, settings: &Settings, n: u32) -> GuestRun<u64> {
-        let indices = self.component.chain.clone().expect("only a chain runs cases");
-        let (id, case, settings) = (case.id.clone(), convert::test_case(case), convert::settings(settings));
+        let indices = self
+            .component
+            .chain
+            .clone()
+            .expect("only a chain runs cases");
+        let (id, case, settings) = (
+            case.id.clone(),
+            convert::test_case(case),
+            convert::settings(settings),
+        );
         let mut run = self
-            .run(self.prepared(Role::Chain, id, 0), Box::new(move |store, instance| {
-                Box::pin(async move {
-                    let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
-                    for _ in 0..n {
-                        if let Err(error) = chain.call_run(&mut *store, &case, &settings).await? {
-                            return Ok(Err(chain_error(error)));
+            .run(
+                self.prepared(Role::Chain, id, 0),
+                Box::new(move |store, instance| {
+                    Box::pin(async move {
+                        let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
+                        for _ in 0..n {
+                            if let Err(error) =
+                                chain.call_run(&mut *store, &case, &settings).await?
+                            {
+                                return Ok(Err(chain_error(error)));
+                            }
+                            store.data_mut().start_anew();
                         }
-                        store.data_mut().start_anew();
-                    }
-                    Ok(Ok(0))
-                })
-            }))
+                        Ok(Ok(0))
+                    })
+                }),
+            )
             .await;
         run.result = run.result.map(|_| run.used.cpu_us);
         run
@@ -281,13 +294,21 @@ fn misfit(error: wasmtime::Error) -> wasmtime::Error {
 }
 
 /// Refuses an answer that is longer than a guest's may be.
-fn fits<T: Sized>(answer: T, bytes: impl FnOnce(&T) -> usize, bytes_max: u64) -> Result<T, Returned> {
+fn fits<T: Sized>(
+    answer: T,
+    bytes: impl FnOnce(&T) -> usize,
+    bytes_max: u64,
+) -> Result<T, Returned> {
     let bytes = bytes(&answer) as u64;
     if bytes <= bytes_max {
         return Ok(answer);
     }
-    let limit = LimitHit { key: "output_bytes_max".into(), value: bytes_max };
-    let message = format!("the answer has {bytes} bytes, and `output_bytes_max` allows {bytes_max}");
+    let limit = LimitHit {
+        key: "output_bytes_max".into(),
+        value: bytes_max,
+    };
+    let message =
+        format!("the answer has {bytes} bytes, and `output_bytes_max` allows {bytes_max}");
     Err(Returned::over_limit(message, limit))
 }
 
@@ -298,13 +319,23 @@ const ITEM_BYTES: usize = 32;
 fn outcome_bytes(outcome: &Outcome) -> usize {
     let diagnostics = outcome.diagnostics.iter();
     outcome.output_text.as_str().len()
-        + diagnostics.map(|(name, text)| name.as_str().len() + text.as_str().len() + ITEM_BYTES).sum::<usize>()
+        + diagnostics
+            .map(|(name, text)| name.as_str().len() + text.as_str().len() + ITEM_BYTES)
+            .sum::<usize>()
 }
 
 fn score_bytes(score: &Score) -> usize {
     score.feedback.as_str().len()
-        + score.breakdown.iter().map(|(name, _)| name.as_str().len() + ITEM_BYTES).sum::<usize>()
-        + score.diagnostics.iter().map(|text| text.as_str().len() + ITEM_BYTES).sum::<usize>()
+        + score
+            .breakdown
+            .iter()
+            .map(|(name, _)| name.as_str().len() + ITEM_BYTES)
+            .sum::<usize>()
+        + score
+            .diagnostics
+            .iter()
+            .map(|text| text.as_str().len() + ITEM_BYTES)
+            .sum::<usize>()
 }
 
 fn info_bytes(info: &ChainInfo) -> usize {

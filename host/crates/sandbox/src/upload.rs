@@ -92,7 +92,9 @@ pub enum Refusal {
     #[error("the component was built against another contract: {0}")]
     Contract(Untrusted),
     /// It is well-formed, and no instance has room for it.
-    #[error("the component does not fit into an instance: {0}")]
+    #[error(
+        "the component does not fit into an instance (`memories_max`, `tables_max`, `component_instances_max`): {0}"
+    )]
     TooLarge(Untrusted),
     /// Compiling took more than it may.
     #[error("compiling took more than {max} {unit}, which {key} allow for this size")]
@@ -311,11 +313,18 @@ impl Reader<'_> {
                 for memory in section {
                     let pages = memory.map_err(malformed)?.initial;
                     self.found.memories += 1;
-                    self.found.memory_bytes =
-                        self.found.memory_bytes.saturating_add(pages.saturating_mul(PAGE_BYTES));
+                    self.found.memory_bytes = self
+                        .found
+                        .memory_bytes
+                        .saturating_add(pages.saturating_mul(PAGE_BYTES));
                 }
                 within("memories_max", "memories", self.found.memories, self.limits)?;
-                within("memory_bytes_max", "bytes of memory from the start", self.found.memory_bytes, self.limits)
+                within(
+                    "memory_bytes_max",
+                    "bytes of memory from the start",
+                    self.found.memory_bytes,
+                    self.limits,
+                )
             }
             Payload::TableSection(section) => {
                 for table in section {
@@ -324,7 +333,12 @@ impl Reader<'_> {
                     self.found.table_elements = self.found.table_elements.saturating_add(elements);
                 }
                 within("tables_max", "tables", self.found.tables, self.limits)?;
-                within("table_elements_max", "elements of tables from the start", self.found.table_elements, self.limits)
+                within(
+                    "table_elements_max",
+                    "elements of tables from the start",
+                    self.found.table_elements,
+                    self.limits,
+                )
             }
             Payload::CodeSectionEntry(body) => {
                 let bytes = body.range().len() as u64;

@@ -38,7 +38,10 @@ impl VirtualClock {
     /// Moves on and returns the time; at the end of time it stands.
     fn read(&self) -> u64 {
         let later = |ns: u64| Some(ns.saturating_add(READING_NS));
-        let before = self.0.fetch_update(Relaxed, Relaxed, later).unwrap_or_else(|same| same);
+        let before = self
+            .0
+            .fetch_update(Relaxed, Relaxed, later)
+            .unwrap_or_else(|same| same);
         before.saturating_add(READING_NS)
     }
 

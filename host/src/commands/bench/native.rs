@@ -10,8 +10,8 @@ use fapo_sdk::bindings::log::Level;
 use fapo_sdk::bindings::tools::{ToolError, ToolRequest, ToolResult};
 use fapo_sdk::bindings::trace::{Directive, TraceError};
 use fapo_sdk::{
-    Completion, GenerateRequest, Host, Imports, Passage, ProviderError, RetrievalError, SearchRequest, Settings,
-    TestCase, ToolDefinition, fake,
+    Completion, GenerateRequest, Host, Imports, Passage, ProviderError, RetrievalError,
+    SearchRequest, Settings, TestCase, ToolDefinition, fake,
 };
 use six_step::SixStep;
 
@@ -33,7 +33,8 @@ pub(super) fn context(question: &str) -> serde_json::Value {
 /// Runs one case as native code.
 pub(super) fn run(settings: &Settings, question: &str, host: &Host) -> usize {
     let case = TestCase::new("1", &context(question));
-    let outcome = fapo_sdk::chain::run::<SixStep>(case, settings, host).expect("canned answers fail no step");
+    let outcome =
+        fapo_sdk::chain::run::<SixStep>(case, settings, host).expect("canned answers fail no step");
     outcome.output_text.len()
 }
 
@@ -49,7 +50,9 @@ impl Imports for Canned {
     }
 
     fn search(&self, request: &SearchRequest) -> Result<Vec<Passage>, RetrievalError> {
-        Ok((0..request.k).map(|n| Passage::new(&n.to_string(), "Title", &self.passage)).collect())
+        Ok((0..request.k)
+            .map(|n| Passage::new(&n.to_string(), "Title", &self.passage))
+            .collect())
     }
 
     fn begin(&self, _step: &str) -> Result<Directive, TraceError> {
@@ -64,12 +67,21 @@ impl Imports for Canned {
         Ok(())
     }
 
-    fn generate_many(&self, requests: &[GenerateRequest]) -> Vec<Result<Completion, ProviderError>> {
-        requests.iter().map(|request| self.generate(request)).collect()
+    fn generate_many(
+        &self,
+        requests: &[GenerateRequest],
+    ) -> Vec<Result<Completion, ProviderError>> {
+        requests
+            .iter()
+            .map(|request| self.generate(request))
+            .collect()
     }
 
     fn search_many(&self, requests: &[SearchRequest]) -> Vec<Result<Vec<Passage>, RetrievalError>> {
-        requests.iter().map(|request| self.search(request)).collect()
+        requests
+            .iter()
+            .map(|request| self.search(request))
+            .collect()
     }
 
     fn log(&self, _level: Level, _text: &str) {}
@@ -95,7 +107,10 @@ impl Imports for Canned {
     }
 
     fn call_tools(&self, requests: &[ToolRequest]) -> Vec<Result<ToolResult, ToolError>> {
-        requests.iter().map(|request| self.call_tool(request)).collect()
+        requests
+            .iter()
+            .map(|request| self.call_tool(request))
+            .collect()
     }
 }
 
@@ -112,7 +127,15 @@ pub(super) fn run_process(canned: &Canned, question: &str) -> io::Result<()> {
     writeln!(to, "{question}")?;
     for line in BufReader::new(child.stdout.take().expect("stdout is a pipe")).lines() {
         let asked = line?;
-        writeln!(to, "{}", if asked.starts_with("search") { &canned.passage } else { &canned.reply })?;
+        writeln!(
+            to,
+            "{}",
+            if asked.starts_with("search") {
+                &canned.passage
+            } else {
+                &canned.reply
+            }
+        )?;
     }
     child.wait().map(|_| ())
 }
@@ -129,7 +152,9 @@ pub(crate) fn child_if_asked() -> Option<ExitCode> {
 
 fn read_line() -> String {
     let mut line = String::new();
-    io::stdin().read_line(&mut line).expect("the parent answers");
+    io::stdin()
+        .read_line(&mut line)
+        .expect("the parent answers");
     line
 }
 
@@ -139,7 +164,9 @@ struct Piped;
 impl Piped {
     fn ask(&self, kind: &str, text: &str) -> String {
         let mut out = io::stdout().lock();
-        writeln!(out, "{kind} {}", text.replace('\n', " ")).and_then(|()| out.flush()).expect("the parent reads");
+        writeln!(out, "{kind} {}", text.replace('\n', " "))
+            .and_then(|()| out.flush())
+            .expect("the parent reads");
         read_line()
     }
 }
@@ -154,13 +181,19 @@ macro_rules! the_rest_is_canned {
 
 impl Imports for Piped {
     fn generate(&self, request: &GenerateRequest) -> Result<Completion, ProviderError> {
-        let text: String = request.messages.iter().map(|message| message.text()).collect();
+        let text: String = request
+            .messages
+            .iter()
+            .map(|message| message.text())
+            .collect();
         Ok(Completion::from(self.ask("generate", &text).as_str()))
     }
 
     fn search(&self, request: &SearchRequest) -> Result<Vec<Passage>, RetrievalError> {
         let passage = self.ask("search", &request.query);
-        Ok((0..request.k).map(|n| Passage::new(&n.to_string(), "Title", &passage)).collect())
+        Ok((0..request.k)
+            .map(|n| Passage::new(&n.to_string(), "Title", &passage))
+            .collect())
     }
 
     the_rest_is_canned! {

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use fapo_core::Untrusted;
 use fapo_core::call::{
-    Choice, Completion, FinishReason, GenerateRequest, Passage, ProviderError, RetrievalError, SearchRequest, Usage,
+    Choice, Completion, FinishReason, GenerateRequest, Passage, ProviderError, RetrievalError,
+    SearchRequest, Usage,
 };
 use fapo_core::case::Case;
 use fapo_core::manifest::Grants;
@@ -76,8 +77,14 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
         None => build()?,
     };
     let cores = cores()?;
-    let small = Canned { reply: "r".repeat(200), passage: "p".repeat(200) };
-    let large = Canned { reply: "r".repeat(10_200), passage: small.passage.clone() };
+    let small = Canned {
+        reply: "r".repeat(200),
+        passage: "p".repeat(200),
+    };
+    let large = Canned {
+        reply: "r".repeat(10_200),
+        passage: small.passage.clone(),
+    };
     let question = "q".repeat(60);
     let n = args.n;
 
@@ -126,13 +133,20 @@ fn build() -> CommandResult<PathBuf> {
     let built = guests::build(&sources).map_err(|error| {
         error.hint("where the sources are not at hand, name the built component with `--component`")
     })?;
-    Ok(built.into_iter().next().expect("a crate makes one component"))
+    Ok(built
+        .into_iter()
+        .next()
+        .expect("a crate makes one component"))
 }
 
 /// Two cores to measure on, or what there is.
 fn cores() -> CommandResult<Vec<usize>> {
-    let set = sched_getaffinity(None).map_err(|error| CommandError::world("could not ask for cores").because(error))?;
-    Ok((0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).take(2).collect())
+    let set = sched_getaffinity(None)
+        .map_err(|error| CommandError::world("could not ask for cores").because(error))?;
+    Ok((0..CpuSet::MAX_CPU)
+        .filter(|core| set.is_set(*core))
+        .take(2)
+        .collect())
 }
 
 /// A sandbox on some cores, with the chain in it.
@@ -155,7 +169,8 @@ impl Bench {
     fn on(cores: &[usize], component: &Path, canned: Canned) -> CommandResult<Self> {
         let mut set = CpuSet::new();
         cores.iter().for_each(|core| set.set(*core));
-        sched_setaffinity(None, &set).map_err(|error| CommandError::world("could not choose cores").because(error))?;
+        sched_setaffinity(None, &set)
+            .map_err(|error| CommandError::world("could not choose cores").because(error))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -167,17 +182,29 @@ impl Bench {
             let sandbox = home.sandbox_on(cores.len(), grants.limits.stack_bytes_max)?;
             let loaded = load(&sandbox, component, &grants.limits).await?;
             let answers = Arc::new(AtOnce(canned));
-            let imports =
-                Imports { provider: Some(answers.clone()), retriever: Some(answers), ..Imports::default() };
+            let imports = Imports {
+                provider: Some(answers.clone()),
+                retriever: Some(answers),
+                ..Imports::default()
+            };
             let tenant = sandbox.tenant(loaded, grants, imports);
             let info = tenant.describe().await.result.map_err(|failure| {
-                CommandError::person(format!("this is not the chain to measure: {}", failure.message))
+                CommandError::person(format!(
+                    "this is not the chain to measure: {}",
+                    failure.message
+                ))
             })?;
-            let settings = Settings::resolve(&info, &Overrides::default())
-                .map_err(|error| CommandError::person("the chain's settings do not hold together").because(error))?;
+            let settings = Settings::resolve(&info, &Overrides::default()).map_err(|error| {
+                CommandError::person("the chain's settings do not hold together").because(error)
+            })?;
             CommandResult::Ok((tenant.with_steps(&info), settings, sandbox))
         })?;
-        Ok(Self { runtime, tenant, settings, _sandbox: sandbox })
+        Ok(Self {
+            runtime,
+            tenant,
+            settings,
+            _sandbox: sandbox,
+        })
     }
 
     /// Runs cases one after the other, and returns the time of each.
@@ -187,7 +214,10 @@ impl Bench {
             let mut times = Vec::new();
             for seed in 0..n {
                 let began = Instant::now();
-                let ran = self.tenant.run_chain(&case, &self.settings, u64::from(seed)).await;
+                let ran = self
+                    .tenant
+                    .run_chain(&case, &self.settings, u64::from(seed))
+                    .await;
                 times.push(began.elapsed().as_nanos() as f64 / 1000.0);
                 ran.result.expect("canned answers fail no case");
             }
@@ -202,7 +232,8 @@ impl Bench {
         self.runtime.block_on(async {
             let each = n.div_ceil(in_flight as u32);
             let lanes = (0..in_flight).map(|_| {
-                let (tenant, settings, case) = (self.tenant.clone(), self.settings.clone(), case.clone());
+                let (tenant, settings, case) =
+                    (self.tenant.clone(), self.settings.clone(), case.clone());
                 tokio::spawn(async move {
                     for seed in 0..each {
                         let ran = tenant.run_chain(&case, &settings, u64::from(seed)).await;
@@ -224,10 +255,15 @@ impl Bench {
     /// Runs cases in one instance, and returns the CPU time of one.
     fn reused(&self, question: &str, n: u32) -> CommandResult<f64> {
         let case = case(question);
-        let ran = self.runtime.block_on(self.tenant.repeat_chain(&case, &self.settings, n));
+        let ran = self
+            .runtime
+            .block_on(self.tenant.repeat_chain(&case, &self.settings, n));
         match ran.result {
             Ok(cpu_us) => Ok(cpu_us as f64 / f64::from(n)),
-            Err(failure) => Err(CommandError::person(format!("the chain failed: {}", failure.message))),
+            Err(failure) => Err(CommandError::person(format!(
+                "the chain failed: {}",
+                failure.message
+            ))),
         }
     }
 
@@ -240,8 +276,11 @@ impl Bench {
             let tenant = self.tenant.clone().with_provider(waiting.clone());
             let cases: Vec<_> = (0..WAITING)
                 .map(|seed| {
-                    let (tenant, settings, case) = (tenant.clone(), self.settings.clone(), case.clone());
-                    tokio::spawn(async move { tenant.run_chain(&case, &settings, seed as u64).await })
+                    let (tenant, settings, case) =
+                        (tenant.clone(), self.settings.clone(), case.clone());
+                    tokio::spawn(
+                        async move { tenant.run_chain(&case, &settings, seed as u64).await },
+                    )
                 })
                 .collect();
             while waiting.0.load(std::sync::atomic::Ordering::Relaxed) < WAITING {
@@ -286,14 +325,28 @@ fn process_cpu() -> Duration {
 fn children_cpu() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name may hold spaces; what follows its parenthesis does not.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks: u64 = fields.get(13..15).unwrap_or_default().iter().filter_map(|field| field.parse::<u64>().ok()).sum();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let ticks: u64 = fields
+        .get(13..15)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum();
     Duration::from_millis(ticks * 10)
 }
 
 fn resident_kib() -> f64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: f64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0.0);
+    let pages: f64 = statm
+        .split_whitespace()
+        .nth(1)
+        .and_then(|pages| pages.parse().ok())
+        .unwrap_or(0.0);
     pages * rustix::param::page_size() as f64 / 1024.0
 }
 
@@ -301,18 +354,31 @@ fn resident_kib() -> f64 {
 struct AtOnce(Canned);
 
 impl Provider for AtOnce {
-    fn generate(&self, _site: CallSite, _request: Arc<GenerateRequest>) -> Answer<Result<Completion, ProviderError>> {
+    fn generate(
+        &self,
+        _site: CallSite,
+        _request: Arc<GenerateRequest>,
+    ) -> Answer<Result<Completion, ProviderError>> {
         let text = Untrusted::from(self.0.reply.as_str());
         Box::pin(std::future::ready(Ok(Completion {
             model: "canned".into(),
-            choices: vec![Choice { text, tool_calls: vec![], finish_reason: FinishReason::Stop, opaque: vec![] }],
+            choices: vec![Choice {
+                text,
+                tool_calls: vec![],
+                finish_reason: FinishReason::Stop,
+                opaque: vec![],
+            }],
             usage: Usage::default(),
         })))
     }
 }
 
 impl Retriever for AtOnce {
-    fn search(&self, _site: CallSite, request: Arc<SearchRequest>) -> Answer<Result<Vec<Passage>, RetrievalError>> {
+    fn search(
+        &self,
+        _site: CallSite,
+        request: Arc<SearchRequest>,
+    ) -> Answer<Result<Vec<Passage>, RetrievalError>> {
         let passages = (1..=request.k)
             .map(|rank| Passage {
                 id: rank.to_string().into(),
@@ -332,7 +398,11 @@ impl Retriever for AtOnce {
 struct Waiting(std::sync::atomic::AtomicUsize);
 
 impl Provider for Waiting {
-    fn generate(&self, _site: CallSite, _request: Arc<GenerateRequest>) -> Answer<Result<Completion, ProviderError>> {
+    fn generate(
+        &self,
+        _site: CallSite,
+        _request: Arc<GenerateRequest>,
+    ) -> Answer<Result<Completion, ProviderError>> {
         self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Box::pin(std::future::pending())
     }

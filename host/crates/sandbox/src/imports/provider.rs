@@ -127,13 +127,18 @@ fn shape_error(request: &GenerateRequest) -> Option<String> {
     if params.max_tokens == Some(0) {
         return Some("`max_tokens` must be at least 1".into());
     }
-    if params.choices.is_some_and(|choices| !(1..=CHOICES_MAX).contains(&choices)) {
+    if params
+        .choices
+        .is_some_and(|choices| !(1..=CHOICES_MAX).contains(&choices))
+    {
         return Some(format!("`choices` must be from 1 to {CHOICES_MAX}"));
     }
     if let ToolChoice::Tool(name) = &request.tool_choice
         && !request.tools.iter().any(|tool| tool.name == *name)
     {
-        return Some(format!("`tool_choice` names the tool `{name}`, which the request does not offer"));
+        return Some(format!(
+            "`tool_choice` names the tool `{name}`, which the request does not offer"
+        ));
     }
     let json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
     if request
