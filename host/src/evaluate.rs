@@ -124,7 +124,7 @@ pub(crate) async fn run(
                 break;
             };
             let (plan, case) = (plan.clone(), case?);
-            running.push_back(tokio::spawn(async move {
+            running.push_back(plan.tenant.clone().spawn(async move {
                 let _place = place;
                 run_case(&plan, &case).await
             }));

@@ -14,8 +14,6 @@ pub(crate) enum Exit {
     Person = 2,
     /// The world's: a disk, a program that could not be started.
     World = 3,
-    /// A run failed as a whole.
-    RunFailed = 4,
 }
 
 impl From<Exit> for ExitCode {

@@ -156,10 +156,13 @@ fn sandbox(home: &Home) -> Vec<Check> {
         "kernel",
         rustix::system::uname().release().to_string_lossy(),
     );
-    let [space, kernel] = match home
-        .sandbox(Limits::default().stack_bytes_max)
-        .map(|sandbox| sandbox.allocation())
-    {
+    let allocation = super::runtime().and_then(|runtime| {
+        let _inside = runtime.enter();
+        Ok(home
+            .sandbox(Limits::default().stack_bytes_max)?
+            .allocation())
+    });
+    let [space, kernel] = match allocation {
         Ok(Allocation::PooledWithPagemap) => [space, kernel],
         Ok(Allocation::Pooled) => {
             let slow = "Linux 6.7 or later can tell which pages a case has written (`PAGEMAP_SCAN`), \

@@ -100,8 +100,7 @@ impl<'a> Ended<'a> {
     }
 
     /// The host panicked while it served the guest. It costs this case alone.
-    pub(crate) fn by_host_panic(&self, join: tokio::task::JoinError) -> Failure {
-        tracing::error!(error = %join, "the host failed while it served a guest");
+    pub(crate) fn by_host_panic(&self) -> Failure {
         self.failure(
             FailureKind::Host,
             "the host failed while it served this case".into(),

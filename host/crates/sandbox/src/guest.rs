@@ -22,9 +22,9 @@ use crate::bindings::fapo::tenant::types;
 use crate::engine;
 use crate::failure;
 use crate::imports::{Answer, CallSite, Imports};
-use crate::meter::{CpuMeter, MemoryMeter, Metered};
+use crate::meter::{CpuMeter, MemoryMeter, Stopped, Watched};
 use crate::recorder::{Recorder, Spent};
-use crate::sandbox::Shared;
+use crate::sandbox::{self, Shared};
 use crate::tenant::{GuestRun, Used};
 use crate::wasi::Wasi;
 
@@ -187,7 +187,7 @@ impl<T> Future for Waiting<T> {
             Poll::Ready(Err(ended)) if ended.is_panic() => {
                 std::panic::resume_unwind(ended.into_panic())
             }
-            // The runtime that serves imports is shutting down, and its guests are next.
+            // The runtime that was to answer is shutting down, and so is all that waits.
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
     }
@@ -209,8 +209,24 @@ pub(crate) type WorkDone<'a, T> =
     Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, failure::Returned>>> + Send + 'a>>;
 
 /// Runs some work in a fresh instance, and tells what came of it.
+///
+/// It runs on a thread for guests: on this one, if it is one.
 pub(crate) async fn run<T: Send + 'static>(
     shared: &Arc<Shared>,
+    pre: InstancePre<Guest>,
+    prepared: Prepared,
+    work: Work<T>,
+) -> GuestRun<T> {
+    let run = run_here(shared.clone(), pre, prepared, work);
+    if sandbox::is_guest_thread() {
+        return run.await;
+    }
+    // Whoever stops waiting stops the guest.
+    Waiting(shared.guests.spawn(run)).await
+}
+
+async fn run_here<T>(
+    shared: Arc<Shared>,
     pre: InstancePre<Guest>,
     prepared: Prepared,
     work: Work<T>,
@@ -223,55 +239,45 @@ pub(crate) async fn run<T: Send + 'static>(
     // Waiting for a place is nobody's fault, so it is on nobody's clock.
     let place = shared
         .places
-        .clone()
-        .acquire_owned()
+        .acquire()
         .await
         .expect("the sandbox never closes its places");
     let recorder = Arc::new(Recorder::new(limits));
     let cpu = Arc::new(CpuMeter::default());
     let ended = failure::Ended::new(&recorder, prepared.role, cpu_ms, wall_ms);
-    let task = {
-        let shared = shared.clone();
-        let recorder = recorder.clone();
-        let meter = cpu.clone();
-        let io = Handle::current();
-        Metered::new(cpu.clone(), async move {
-            // Declared first, so it is dropped last: the place is free once the store is.
-            let _place = place;
-            let mut store = store(&shared, prepared, recorder, meter, cpu_ms, io);
-            let answer = async {
-                let instance = pre.instantiate_async(&mut store).await?;
-                work(&mut store, instance).await
-            }
-            .await;
-            let memory = &store.data().memory;
-            (answer, memory.denied.clone(), memory.memory_bytes_peak)
-        })
-    };
-    let mut task = shared.guests.spawn(task);
-    let joined = match tokio::time::timeout(Duration::from_millis(wall_ms), &mut task).await {
-        Ok(joined) => Some(joined),
-        Err(_) => {
-            // It ends at its next tick; until then the store holds its place.
-            task.abort();
-            let _ = task.await;
-            None
+    let in_store = async {
+        let mut store = store(&shared, prepared, recorder.clone(), cpu.clone(), cpu_ms);
+        let answer = async {
+            let instance = pre.instantiate_async(&mut store).await?;
+            work(&mut store, instance).await
         }
+        .await;
+        let memory = &store.data().memory;
+        (answer, memory.denied.clone(), memory.memory_bytes_peak)
     };
-    let (result, memory_bytes): (Result<T, Failure>, u64) = match joined {
-        Some(Ok((Ok(Ok(answer)), _, peak))) => (Ok(answer), peak),
-        Some(Ok((Ok(Err(returned)), _, peak))) => (Err(ended.by_itself(returned)), peak),
-        Some(Ok((Err(error), denied, peak))) => (Err(ended.by_error(error, denied)), peak),
-        Some(Err(join)) => (Err(ended.by_host_panic(join)), 0),
-        None => (Err(ended.by_clock()), 0),
+    let watched = Watched::new(
+        cpu.clone(),
+        Duration::from_millis(wall_ms),
+        shared.io.clone(),
+        in_store,
+    );
+    // The store is dropped in here, whatever became of it; then its place is free.
+    let (result, memory_bytes): (Result<T, Failure>, u64) = match watched.await {
+        Ok((Ok(Ok(answer)), _, peak)) => (Ok(answer), peak),
+        Ok((Ok(Err(returned)), _, peak)) => (Err(ended.by_itself(returned)), peak),
+        Ok((Err(error), denied, peak)) => (Err(ended.by_error(error, denied)), peak),
+        Err(Stopped::Late) => (Err(ended.by_clock()), 0),
+        Err(Stopped::Panicked) => (Err(ended.by_host_panic()), 0),
+    };
+    drop(place);
+    let used = Used {
+        cpu_us: cpu.used_us(),
+        wall_us: recorder.elapsed_us(),
+        memory_bytes,
     };
     GuestRun {
         result,
-        used: Used {
-            cpu_us: cpu.used_us(),
-            wall_us: recorder.elapsed_us(),
-            memory_bytes,
-        },
+        used,
         trace: recorder.take(),
     }
 }
@@ -282,7 +288,6 @@ fn store(
     recorder: Arc<Recorder>,
     cpu: Arc<CpuMeter>,
     cpu_ms: u64,
-    io: Handle,
 ) -> Store<Guest> {
     let limits = prepared.limits;
     let mut table = ResourceTable::new();
@@ -300,7 +305,7 @@ fn store(
         wasi: Wasi::new(prepared.seed, limits.random_bytes_max, recorder.clone()),
         recorder,
         limits: limits.clone(),
-        io,
+        io: shared.io.clone(),
     };
     let mut store = Store::new(&shared.engine, guest);
     store.limiter(|guest| &mut guest.memory);

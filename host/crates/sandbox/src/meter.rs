@@ -4,15 +4,18 @@
 //! epochs alone would also count the time that a chain waits for a model, and
 //! kill every chain that does.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fapo_core::limits::Limits;
 use fapo_core::outcome::LimitHit;
 use rustix::time::{ClockId, clock_gettime};
+use tokio::runtime::Handle;
+use tokio::time::Sleep;
 use wasmtime::ResourceLimiter;
 
 /// CPU time that one guest has used, with what the host did for it meanwhile.
@@ -48,29 +51,59 @@ fn thread_cpu_ns() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
-/// A future whose polls are charged to a meter.
-pub(crate) struct Metered<F> {
+/// A guest's future under watch: its polls are charged to a meter, a panic in
+/// them is caught, and it ends when its time on the wall is over.
+pub(crate) struct Watched<F> {
     meter: Arc<CpuMeter>,
     future: Pin<Box<F>>,
+    deadline: Instant,
+    /// Made when the guest waits for the first time: most never outlive a poll.
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// The runtime whose timers wake a guest that waits. A runtime full of
+    /// guests that spin would look at its own too late.
+    timers: Handle,
 }
 
-impl<F> Metered<F> {
-    pub(crate) fn new(meter: Arc<CpuMeter>, future: F) -> Self {
+/// Why there is no answer.
+pub(crate) enum Stopped {
+    /// Its time on the wall was over.
+    Late,
+    /// The host panicked.
+    Panicked,
+}
+
+impl<F> Watched<F> {
+    pub(crate) fn new(meter: Arc<CpuMeter>, wall: Duration, timers: Handle, future: F) -> Self {
         Self {
             meter,
             future: Box::pin(future),
+            deadline: Instant::now() + wall,
+            alarm: None,
+            timers,
         }
     }
 }
 
-impl<F: Future> Future for Metered<F> {
-    type Output = F::Output;
+impl<F: Future> Future for Watched<F> {
+    type Output = Result<F::Output, Stopped>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        self.meter.poll_began_ns.store(thread_cpu_ns(), Relaxed);
-        let polled = self.future.as_mut().poll(context);
-        self.meter.used_ns.fetch_add(self.meter.poll_ns(), Relaxed);
-        polled
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        this.meter.poll_began_ns.store(thread_cpu_ns(), Relaxed);
+        // Nothing of the guest is looked at after a panic but its records, which are whole.
+        let polled = catch_unwind(AssertUnwindSafe(|| this.future.as_mut().poll(context)));
+        this.meter.used_ns.fetch_add(this.meter.poll_ns(), Relaxed);
+        match polled {
+            Ok(Poll::Ready(answer)) => return Poll::Ready(Ok(answer)),
+            Ok(Poll::Pending) => {}
+            Err(_) => return Poll::Ready(Err(Stopped::Panicked)),
+        }
+        let deadline = this.deadline;
+        let alarm = this.alarm.get_or_insert_with(|| {
+            let _timers = this.timers.enter();
+            Box::pin(tokio::time::sleep_until(deadline.into()))
+        });
+        alarm.as_mut().poll(context).map(|()| Err(Stopped::Late))
     }
 }
 
@@ -183,31 +216,44 @@ mod tests {
         assert_eq!(meter.denied.as_ref().unwrap().key, "table_elements_max");
     }
 
-    #[test]
-    fn waiting_is_not_charged() {
+    /// Watches a future for a minute, and returns what it came to and its CPU time.
+    fn watch<F: Future>(wall_ms: u64, future: F) -> (Result<F::Output, Stopped>, u64) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .unwrap();
         let meter = Arc::new(CpuMeter::default());
-        let wait = tokio::time::Duration::from_millis(30);
-        runtime.block_on(Metered::new(meter.clone(), async move {
-            tokio::time::sleep(wait).await
-        }));
-        assert!(meter.used_us() < 10_000, "{} us", meter.used_us());
+        let wall = Duration::from_millis(wall_ms);
+        let watched = Watched::new(meter.clone(), wall, runtime.handle().clone(), future);
+        (runtime.block_on(watched), meter.used_us())
+    }
+
+    #[test]
+    fn waiting_is_not_charged() {
+        let wait = async { tokio::time::sleep(Duration::from_millis(30)).await };
+        let (ended, cpu_us) = watch(60_000, wait);
+        assert!(ended.is_ok() && cpu_us < 10_000, "{cpu_us} us");
     }
 
     #[test]
     fn working_is_charged() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let meter = Arc::new(CpuMeter::default());
         let work = async {
             let began = thread_cpu_ns();
             while thread_cpu_ns() - began < 3_000_000 {}
         };
-        runtime.block_on(Metered::new(meter.clone(), work));
-        assert!(meter.used_us() >= 3_000, "{} us", meter.used_us());
+        let (ended, cpu_us) = watch(60_000, work);
+        assert!(ended.is_ok() && cpu_us >= 3_000, "{cpu_us} us");
+    }
+
+    #[test]
+    fn what_never_ends_is_stopped_and_a_panic_is_caught() {
+        assert!(matches!(
+            watch(10, std::future::pending::<()>()).0,
+            Err(Stopped::Late)
+        ));
+        assert!(matches!(
+            watch(10, async { panic!("as a test") }).0,
+            Err::<(), _>(Stopped::Panicked)
+        ));
     }
 }

@@ -1,5 +1,6 @@
 //! The sandbox of a process: one engine, one linker, one runtime for guests.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use fapo_core::limits::Limits;
 use fapo_core::manifest::{Grants, Role};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component as Code, HasSelf, InstancePre, Linker};
@@ -50,9 +51,21 @@ pub struct Sandbox {
 /// What every instance needs of its sandbox.
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
-    pub(crate) guests: tokio::runtime::Handle,
+    /// Where guests run.
+    pub(crate) guests: Handle,
+    /// Where imports are served, and timers are kept.
+    pub(crate) io: Handle,
     /// Places for instances: a case waits here rather than finding the pool full.
-    pub(crate) places: Arc<Semaphore>,
+    pub(crate) places: Semaphore,
+}
+
+thread_local! {
+    static GUEST_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Tells whether this thread is one of those that run guests.
+pub(crate) fn is_guest_thread() -> bool {
+    GUEST_THREAD.get()
 }
 
 /// A component that was compiled and linked.
@@ -92,8 +105,11 @@ pub struct Live {
 
 impl Sandbox {
     /// Sets up a sandbox. Once for a process: engines do not share their slots.
+    ///
+    /// It must be called inside the runtime that is to serve the imports.
     pub fn new(setup: Setup) -> Result<Self, SetupError> {
         let failed = |error: wasmtime::Error| SetupError(format!("{error:#}"));
+        let io = Handle::try_current().map_err(|error| SetupError(error.to_string()))?;
         let built = engine::build(setup.stack_bytes_max as usize).map_err(failed)?;
         let mut linker = Linker::new(&built.engine);
         wasi::link(&mut linker).map_err(failed)?;
@@ -102,13 +118,15 @@ impl Sandbox {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(setup.threads.max(1))
             .thread_name("fapo-guest")
+            .on_thread_start(|| GUEST_THREAD.set(true))
             .build()
             .map_err(|error| SetupError(error.to_string()))?;
         Ok(Self {
             shared: Arc::new(Shared {
                 engine: built.engine,
                 guests: runtime.handle().clone(),
-                places: Arc::new(Semaphore::new(engine::CASES_IN_FLIGHT_MAX as usize)),
+                io,
+                places: Semaphore::new(engine::CASES_IN_FLIGHT_MAX as usize),
             }),
             linker,
             compiler: Compiler {

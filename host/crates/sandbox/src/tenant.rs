@@ -14,6 +14,7 @@ use fapo_core::score::Score;
 use fapo_core::settings::Settings;
 use fapo_core::trace::{CaseTrace, Visit};
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
 
 use crate::bindings::exports::fapo::tenant::{chain, scorer};
 use crate::bindings::fapo::tenant::types::{ProviderError, RetrievalError};
@@ -81,6 +82,15 @@ impl Tenant {
     /// Tells whether there is a scorer.
     pub fn has_scorer(&self) -> bool {
         self.component.scorer.is_some()
+    }
+
+    /// Runs what a case takes, all its guests and what lies between them, on the
+    /// threads for guests, without a change of threads from one to the next.
+    pub fn spawn<F>(&self, case: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.shared.guests.spawn(case)
     }
 
     /// Returns the tenant with the steps of a description: from now on a call

@@ -66,7 +66,7 @@ struct Figures {
 }
 
 /// Cases in flight for each core while throughput is measured.
-const IN_FLIGHT: usize = 16;
+const IN_FLIGHT: usize = 4;
 
 /// Cases that wait at once while their memory is measured.
 const WAITING: usize = 1000;
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
     let n = args.n;
 
     let one = Bench::on(&cores[..1], &component, small.clone())?;
-    one.run(&question, n / 10, IN_FLIGHT);
+    one.run(&question, n, IN_FLIGHT);
     let mut one_by_one = one.latencies(&question, n);
     one_by_one.sort_unstable_by(f64::total_cmp);
     let alone = one.run(&question, n, IN_FLIGHT);
@@ -101,8 +101,8 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
     drop(long);
 
     let both = Bench::on(&cores, &component, small.clone())?;
-    both.run(&question, n / 10, IN_FLIGHT * cores.len());
-    let together = both.run(&question, n * 2, IN_FLIGHT * cores.len());
+    both.run(&question, n, IN_FLIGHT * cores.len());
+    let together = both.run(&question, n * 4, IN_FLIGHT * cores.len());
     drop(both);
 
     let waiting = Bench::on(&cores, &component, small.clone())?;
@@ -234,7 +234,7 @@ impl Bench {
             let lanes = (0..in_flight).map(|_| {
                 let (tenant, settings, case) =
                     (self.tenant.clone(), self.settings.clone(), case.clone());
-                tokio::spawn(async move {
+                tenant.clone().spawn(async move {
                     for seed in 0..each {
                         let ran = tenant.run_chain(&case, &settings, u64::from(seed)).await;
                         ran.result.expect("canned answers fail no case");
