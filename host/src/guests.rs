@@ -78,6 +78,9 @@ fn build_crate(krate: &Path, tenant: &Path) -> CommandResult<PathBuf> {
     for setting in PROFILE {
         cargo.args(["--config", setting]);
     }
+    if let Some(remap) = remapped_paths() {
+        cargo.args(["--config", &remap]);
+    }
     let built = run(&mut cargo, "cargo")?;
     let component = last_component(&built).ok_or_else(|| {
         CommandError::person(format!("the crate `{}` made no component", krate.display()))
@@ -95,6 +98,16 @@ fn build_crate(krate: &Path, tenant: &Path) -> CommandResult<PathBuf> {
     Ok(place)
 }
 
+/// Returns a setting that keeps the place of the builder's registry out of a
+/// component: panics name files, and the same sources should be the same bytes.
+fn remapped_paths() -> Option<String> {
+    let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo_home = cargo_home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))?;
+    let remap = format!("--remap-path-prefix={}=/cargo", cargo_home.display());
+    let remap = serde_json::to_string(&remap).expect("a text can be written");
+    Some(format!("target.{TARGET}.rustflags=[{remap}]"))
+}
+
 /// Returns the last `.wasm` that cargo says it made.
 fn last_component(messages: &[u8]) -> Option<PathBuf> {
     #[derive(Deserialize)]
@@ -108,8 +121,7 @@ fn last_component(messages: &[u8]) -> Option<PathBuf> {
         .filter_map(|line| serde_json::from_str::<Message>(line).ok());
     files
         .flat_map(|message| message.filenames)
-        .filter(|file| file.extension() == Some(OsStr::new("wasm")))
-        .last()
+        .rfind(|file| file.extension() == Some(OsStr::new("wasm")))
 }
 
 /// Installs the target for the toolchain that will build the crate.

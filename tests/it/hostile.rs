@@ -14,6 +14,7 @@ use fapo_core::settings::{Overrides, Settings};
 use fapo_core::trace::CaseTrace;
 use fapo_sandbox::sandbox::{Component, Live, Sandbox};
 use fapo_sandbox::tenant::{Graded, Tenant};
+use fapo_test_artifacts::bombs;
 use tokio::sync::OnceCell;
 
 use crate::attacks::{ATTACKS, Attack, Expect, Guest, MARKER, Role, UPLOADS, Upload};
@@ -262,6 +263,25 @@ async fn every_upload_ends_as_the_table_says() {
         complaints.len(),
         complaints.join("\n")
     );
+}
+
+/// A component with some bits turned may be taken or refused, and neither
+/// harms the host.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn turned_bits_are_taken_or_refused_and_do_no_harm() {
+    let sandbox = fakes::sandbox();
+    let mut refused = 0;
+    for seed in 0..40 {
+        let bytes = bombs::flipped(seed);
+        let began = Instant::now();
+        refused += u32::from(sandbox.load(&bytes, &Limits::default()).await.is_err());
+        assert!(
+            began.elapsed() < REFUSAL_MAX,
+            "seed {seed} took {:?}",
+            began.elapsed()
+        );
+    }
+    assert!(refused > 0, "not one of forty is refused");
 }
 
 fn upload_complaint(upload: &Upload, loaded: Result<(), String>) -> Option<String> {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::program::{Desk, example, script};
+use crate::program::{Desk, example, script, skipped};
 
 /// Builds one of the examples in a copy, so that the tree stays as it is.
 fn build(desk: &Desk, name: &str) -> Option<PathBuf> {
@@ -15,10 +15,10 @@ fn build(desk: &Desk, name: &str) -> Option<PathBuf> {
     copy_dir(&examples.join(name), &copy);
     let ran = desk.run(&["build", copy.to_str().unwrap()]);
     if ran.err.contains("exit status: 3") {
-        println!(
-            "skipped: the tools for {name} are not on this machine: {}",
+        skipped(&format!(
+            "the tools for {name} are not on this machine: {}",
             ran.err
-        );
+        ));
         return None;
     }
     assert_eq!(ran.code, Some(0), "{}", ran.err);
@@ -39,9 +39,9 @@ fn copy_dir(from: &Path, to: &Path) {
         }
         let place = to.join(&name);
         if entry.path().is_dir() {
-            copy_dir(&entry.path(), &place)
+            copy_dir(&entry.path(), &place);
         } else {
-            drop(std::fs::copy(entry.path(), place).unwrap())
+            std::fs::copy(entry.path(), place).unwrap();
         }
     }
 }
@@ -85,7 +85,7 @@ fn gives_the_same_as_rust(name: &str) {
 #[test]
 fn the_quickstart_in_javascript_gives_the_same_as_in_rust() {
     if Command::new("npm").arg("--version").output().is_err() {
-        println!("skipped: npm is not on this machine");
+        skipped("npm is not on this machine");
         return;
     }
     gives_the_same_as_rust("quickstart-js");
@@ -94,7 +94,7 @@ fn the_quickstart_in_javascript_gives_the_same_as_in_rust() {
 #[test]
 fn the_quickstart_in_python_gives_the_same_as_in_rust() {
     if Command::new("python3").arg("--version").output().is_err() {
-        println!("skipped: python3 is not on this machine");
+        skipped("python3 is not on this machine");
         return;
     }
     gives_the_same_as_rust("quickstart-py");

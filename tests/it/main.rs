@@ -4,6 +4,7 @@
 //! One binary, since each one links wasmtime anew.
 
 mod attacks;
+mod crowd;
 mod fakes;
 mod hostile;
 mod languages;

@@ -1,1 +1,74 @@
-//! The console blocks of the README, run as they stand.
+//! The console blocks of the README, run as they stand: every line that they
+//! show must be in what the command prints.
+
+use crate::program::{Desk, root};
+
+/// A command of a block, and the lines that it shows.
+struct Shown {
+    command: String,
+    lines: Vec<String>,
+}
+
+fn shown() -> Vec<Shown> {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let mut commands: Vec<Shown> = Vec::new();
+    for block in readme.split("```console\n").skip(1) {
+        let (block, _) = block.split_once("```").unwrap();
+        for line in block.lines() {
+            match line.strip_prefix("$ ") {
+                Some(command) => commands.push(Shown {
+                    command: command.into(),
+                    lines: vec![],
+                }),
+                None => commands.last_mut().unwrap().lines.push(line.into()),
+            }
+        }
+    }
+    commands
+}
+
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let desk = Desk::new();
+    let mut ran = 0;
+    for Shown { command, lines } in shown() {
+        // The program under test stands for the one that cargo would build.
+        let args = match command.strip_prefix("cargo run --release -- ") {
+            Some(args) => args,
+            None if command == "cargo test --workspace" => continue,
+            None => command
+                .strip_prefix("fapo-host ")
+                .unwrap_or_else(|| panic!("what is `{command}`?")),
+        };
+        let args: Vec<_> = args.split_whitespace().collect();
+        let output = desk.command(&args).current_dir(root()).output().unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            output.status.success(),
+            "`{command}`: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        for line in lines {
+            assert!(
+                out.contains(&line),
+                "`{command}` does not print `{line}`:\n{out}"
+            );
+        }
+        ran += 1;
+    }
+    assert!(ran >= 4, "the README shows {ran} commands");
+}
+
+#[test]
+fn the_readme_names_every_command() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let help = Desk::new().run(&["--help"]).out;
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    for line in commands.lines().take_while(|line| !line.is_empty()) {
+        let name = line.split_whitespace().next().unwrap();
+        assert!(
+            name == "help" || readme.contains(&format!("`fapo-host {name}")),
+            "the README does not name `{name}`"
+        );
+    }
+}

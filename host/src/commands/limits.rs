@@ -5,7 +5,7 @@ use fapo_core::limits::Limits;
 use crate::exit::{CommandResult, Exit};
 use crate::report::{self, Table};
 
-/// List the keys of [limits], with defaults and ceilings
+/// List every limit, with its default and ceiling
 ///
 /// A tenant's tenant.toml may set any of them up to its ceiling; the
 /// operator's policy.toml in $FAPO_HOME may lower or raise the ceilings.

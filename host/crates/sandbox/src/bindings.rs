@@ -4,8 +4,6 @@
 //! is asked of its exports, and whether it may call an import is decided when
 //! it does.
 
-#![expect(clippy::all, reason = "generated code")]
-
 wasmtime::component::bindgen!({
     path: "../../../wit",
     world: "tenant",

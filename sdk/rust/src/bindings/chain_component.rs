@@ -431,7 +431,7 @@ pub mod fapo {
             /// --------------------------------------------------------- model calls
             #[derive(Clone, PartialEq)]
             pub struct GenerateRequest {
-                /// The declared step that asks.
+                /// The declared step that asks; in a scorer, whatever it calls its judge.
                 pub step: _rt::String,
                 /// Which of the run's models to ask, by the role the run's settings
                 /// give it (`main`, `judge` …); none is the run's first model.
@@ -751,6 +751,7 @@ pub mod fapo {
         /// The host checks, in this order: the grant (`denied`), the step
         /// (`unknown-step`), the request's shape (`invalid-request`), and the limits
         /// `provider_calls_max` and `request_bytes_max`, which trap when they are spent.
+        /// A scorer has no steps, so in its requests any name will do, and the empty one.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod provider {
             #[used]

@@ -23,7 +23,7 @@ impl Host for Guest {
         let step = Untrusted::from(step);
         let tools = match self.import(Capability::Tools, |imports| imports.tools.clone()) {
             Ok(tools) => tools,
-            Err(why) => return Ok(Err(wit::ToolError::Denied(why.into()))),
+            Err(why) => return Ok(Err(wit::ToolError::Denied(why))),
         };
         if let Err(why) = self.check_step(step.as_str()) {
             return Ok(Err(wit::ToolError::UnknownStep(why.into_string())));

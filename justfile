@@ -1,0 +1,23 @@
+# Thin recipes over cargo; `just` alone lists them.
+
+_list:
+    @just --list
+
+# Format, lint, document: what has to be clean before a merge
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy -p fapo-sdk -p quickstart -p six-step -p guest-hostile --target wasm32-wasip2 -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Run all tests
+test:
+    cargo test --workspace
+
+# Run the quickstart
+run:
+    cargo run --release -- run examples/quickstart
+
+# Write out the contract
+wit dir:
+    cargo run --release -- wit {{dir}}
