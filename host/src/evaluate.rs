@@ -15,11 +15,13 @@ use fapo_core::trace::{CallBody, CaseTrace};
 use fapo_sandbox::tenant::{Graded, GuestRun, Tenant, Used};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use crate::dataset::Source;
 use crate::exit::CommandResult;
-use crate::report::Progress;
+use crate::report::{self, Progress};
 use crate::run_dir::{Lines, RunDir};
 
 /// What a run does with each case.
@@ -107,82 +109,89 @@ pub(crate) async fn run(
     let mut tally = Tally::default();
     let mut rows = cases.cases()?;
     let mut running: VecDeque<JoinHandle<Done>> = VecDeque::new();
-    let places = Arc::new(tokio::sync::Semaphore::new(workers));
+    let places = Arc::new(Semaphore::new(workers));
     let mut stop = Stop::listen();
-    let mut stopped = false;
+    // Whether there is a case left that should begin, and whether a person asked to stop.
+    let (mut more, mut stopping) = (true, false);
     loop {
-        while !stopped && running.len() < workers + DONE_AHEAD_MAX {
-            // Nothing is read before there is a place to run it.
-            let place = tokio::select! {
-                biased;
-                () = stop.asked() => { stopped = true; break }
-                place = places.clone().acquire_owned() => place.expect("the places are never closed"),
-                () = head_done(&mut running) => break,
-            };
-            let Some(case) = rows.next() else {
-                stopped = true;
-                break;
-            };
-            let (plan, case) = (plan.clone(), case?);
-            running.push_back(plan.tenant.clone().spawn(async move {
-                let _place = place;
-                run_case(&plan, &case).await
-            }));
-        }
-        let Some(head) = running.pop_front() else {
+        let may_begin = more && running.len() < workers + DONE_AHEAD_MAX;
+        if running.is_empty() && !may_begin {
             break;
-        };
-        let done = owned(head.await);
-        dir.append(&done.lines)?;
-        tally.add(&done);
-        progress.case_done(&tally.mean, tally.failures.guest + tally.failures.world);
-        if tally.rows.len() < ROWS_SHOWN {
-            tally.rows.push(done.row);
+        }
+        tokio::select! {
+            biased;
+            () = stop.asked() => {
+                if stopping {
+                    break;
+                }
+                report::note("stopping after the cases that run now; once more stops at once");
+                (more, stopping) = (false, true);
+            }
+            done = first(&mut running), if !running.is_empty() => {
+                running.pop_front();
+                dir.append(&done.lines)?;
+                tally.add(&done);
+                progress.case_done(&tally.mean, tally.failures.guest + tally.failures.world);
+                if tally.rows.len() < ROWS_SHOWN {
+                    tally.rows.push(done.row);
+                }
+            }
+            // No row is read before there is a place to run it.
+            place = places.clone().acquire_owned(), if may_begin => {
+                let Some(case) = rows.next() else {
+                    more = false;
+                    continue;
+                };
+                let (plan, case) = (plan.clone(), case?);
+                running.push_back(plan.tenant.clone().spawn(async move {
+                    let _place = place;
+                    run_case(&plan, &case).await
+                }));
+            }
         }
     }
-    let interrupted = tally.n_cases < cases.n_cases() as u64;
-    let summary = tally.summary(&dir, interrupted, began);
+    running.iter().for_each(JoinHandle::abort);
+    let summary = tally.summary(&dir, stopping, began);
     dir.finish(&summary)?;
     Ok(summary)
 }
 
-/// Waits until the first of the running cases is done; for ever when none runs.
-async fn head_done(running: &mut VecDeque<JoinHandle<Done>>) {
-    match running.front() {
-        Some(head) if head.is_finished() => {}
-        _ => std::future::pending().await,
-    }
+/// Waits for the first of the running cases.
+async fn first(running: &mut VecDeque<JoinHandle<Done>>) -> Done {
+    let first = running.front_mut().expect("somebody runs");
+    // A case's task is ours: nobody else stops it, and if it panics so do we.
+    first
+        .await
+        .unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()))
 }
 
-/// A case's task is ours: it does not panic, and nobody else stops it.
-fn owned(joined: Result<Done, JoinError>) -> Done {
-    joined.unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()))
+/// Hears the wish to stop, from a person or a system.
+struct Stop {
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
 }
-
-/// Hears the wish to stop: the first lets running cases end.
-struct Stop(Option<tokio::signal::unix::Signal>);
 
 impl Stop {
     fn listen() -> Self {
-        Self(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).ok())
+        Self {
+            interrupt: signal(SignalKind::interrupt()).ok(),
+            terminate: signal(SignalKind::terminate()).ok(),
+        }
     }
 
     async fn asked(&mut self) {
-        match &mut self.0 {
-            Some(signal) => {
-                signal.recv().await;
-                tracing::warn!("stopping after the cases that run now; once more stops at once");
-                tokio::spawn(async {
-                    let _ = tokio::signal::ctrl_c().await;
-                    // Nothing that was promised is lost: rows are appended as they come.
-                    rustix::process::kill_process(
-                        rustix::process::getpid(),
-                        rustix::process::Signal::KILL,
-                    )
-                });
-            }
-            None => std::future::pending().await,
+        tokio::select! {
+            () = heard(&mut self.interrupt) => {}
+            () = heard(&mut self.terminate) => {}
         }
+    }
+}
+
+/// Waits for a signal; for ever where it cannot be heard.
+async fn heard(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Person = 2,
     /// The world's: a disk, a program that could not be started.
     World = 3,
+    /// It was stopped by a signal, as a shell says it.
+    Stopped = 130,
 }
 
 impl From<Exit> for ExitCode {

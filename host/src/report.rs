@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fapo_core::artifact::ResultRow;
 use fapo_core::score::Mean;
+use fapo_core::untrusted::{tame_json, tame_lines};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -20,7 +21,8 @@ pub(crate) fn line(text: &str) {
 
 /// Writes a record of data, on one line.
 pub(crate) fn json(record: &impl Serialize) {
-    line(&serde_json::to_string(record).expect("records of plain data can be written"));
+    let json = serde_json::to_string(record).expect("records of plain data can be written");
+    line(&tame_json(&json));
 }
 
 /// Tells people something that is not data.
@@ -40,7 +42,7 @@ pub(crate) fn error(error: &CommandError) {
         text.push_str("\n\nhint: ");
         text.push_str(hint);
     }
-    note(&text);
+    note(&tame_lines(&text));
 }
 
 /// A bar on the terminal; nothing where there is none.

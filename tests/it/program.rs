@@ -451,6 +451,28 @@ fn a_manifest_decides_what_a_component_may_do() {
 }
 
 #[test]
+fn what_others_wrote_does_not_act_on_the_screen() {
+    let desk = Desk::new();
+    let manifest = desk.file(
+        "tenant.toml",
+        "id = \"\u{9b}2J\u{1b}]0;owned\u{7}\nlimits = 3",
+    );
+    let case = r#"{"case_id": "\u009b2J\u202e", "context": {"attack": "output-escapes"}}"#;
+    desk.run(&["run", &hostile(), "--input", case, "--manifest", &manifest])
+        .told(2, "tenant.toml");
+    for more in [&[][..], &["--json"]] {
+        let ran = desk.run(&[&["run", &hostile(), "--input", case], more].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(
+            !ran.out.contains(acts) && !ran.err.contains(acts),
+            "{:?}",
+            ran.out
+        );
+    }
+}
+
+#[test]
 fn artifacts_are_kept_by_case_below_the_run() {
     let desk = Desk::new();
     desk.file("inputs/given.txt", "given");
@@ -480,6 +502,55 @@ fn artifacts_are_kept_by_case_below_the_run() {
     let kept =
         std::fs::read_dir(Path::new(run["run_dir"].as_str().unwrap()).join("artifacts")).unwrap();
     assert_eq!(kept.count(), 3);
+}
+
+#[test]
+fn a_signal_lets_running_cases_end_and_writes_the_run() {
+    let desk = Desk::new();
+    let rules = desk.file(
+        "rules.jsonl",
+        r#"{"match": "", "reply": "x", "latency_ms": 30}"#,
+    );
+    let rows: Vec<String> = (0..1000)
+        .map(|n| format!(r#"{{"case_id": "{n}", "context": {{"question": "q", "passage": "p"}}}}"#))
+        .collect();
+    let cases = desk.file("cases.jsonl", rows.join("\n"));
+    let provider = format!("script:{rules}");
+    let args = [
+        "run",
+        &quickstart(),
+        "--cases",
+        &cases,
+        "--provider",
+        &provider,
+        "--workers",
+        "2",
+        "--out",
+        "out",
+        "--json",
+    ];
+    let child = desk
+        .command(&args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first rows are there when the compiler is done and the run is under way.
+    while !desk.path("out/results.jsonl").exists() {
+        std::thread::yield_now();
+    }
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{}", ran.err);
+    let run: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(run["status"], "interrupted");
+    let n_cases = run["n_cases"].as_u64().unwrap();
+    assert!(n_cases < 1000, "{n_cases}");
+    assert_eq!(desk.rows(&run, "results.jsonl").len() as u64, n_cases);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use fapo_sandbox::tenant::Tenant;
 use super::{limit, load, pair, runtime};
 use crate::artifacts::DiskArtifacts;
 use crate::dataset::Source;
-use crate::evaluate::{self, Plan};
+use crate::evaluate::{self, Plan, Status};
 use crate::exit::{CommandError, CommandResult, Exit, file_error};
 use crate::home::Home;
 use crate::report::Progress;
@@ -105,7 +105,10 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
         } else {
             report::summary(&summary);
         }
-        Ok(Exit::Done)
+        Ok(match summary.status {
+            Status::Interrupted => Exit::Stopped,
+            Status::Complete | Status::Degraded => Exit::Done,
+        })
     })
 }
 

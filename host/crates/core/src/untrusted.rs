@@ -91,6 +91,39 @@ impl fmt::Debug for Untrusted {
     }
 }
 
+/// Returns a text of several lines with everything else tamed that would act on
+/// a screen: what an error says may quote a file that somebody else wrote.
+pub fn tame_lines(text: &str) -> String {
+    let mut tame = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => tame.push(c),
+            c if is_hostile(c) => {
+                let _ = write!(tame, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => tame.push(c),
+        }
+    }
+    tame
+}
+
+/// Returns JSON that means the same and holds no character that would act on a
+/// screen: in JSON such characters stand only inside texts, where they can be
+/// written as escapes.
+pub fn tame_json(json: &str) -> String {
+    let mut tame = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_hostile(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(tame, "\\u{unit:04x}");
+            }
+        } else {
+            tame.push(c);
+        }
+    }
+    tame
+}
+
 /// Tells whether a character acts on its reader's screen rather than being read.
 fn is_hostile(c: char) -> bool {
     c.is_control()
@@ -139,6 +172,19 @@ mod tests {
             &shown[shown.len() - 30..]
         );
         assert!(shown.len() < 3_000);
+    }
+
+    #[test]
+    fn errors_keep_their_lines_and_nothing_else_that_acts() {
+        assert_eq!(tame_lines("a\n\u{1b}[2Jb\t"), "a\n\\u{1b}[2Jb\\u{9}");
+    }
+
+    #[test]
+    fn tame_json_means_the_same() {
+        let text = "a\u{9b}2J\u{202e}b\u{e0041}ü";
+        let tame = tame_json(&serde_json::to_string(text).unwrap());
+        assert_eq!(tame, "\"a\\u009b2J\\u202eb\\udb40\\udc41ü\"");
+        assert_eq!(serde_json::from_str::<String>(&tame).unwrap(), text);
     }
 
     #[test]

@@ -748,9 +748,9 @@ pub mod fapo {
         /// Model calls. The host holds the keys, the retries, the cache and the
         /// budgets; a chain says what to ask and in which step.
         ///
-        /// The host checks, in this order: the grant (`denied`), the step
-        /// (`unknown-step`), the request's shape (`invalid-request`), and the limits
-        /// `provider_calls_max` and `request_bytes_max`, which trap when they are spent.
+        /// The host checks, in this order: the limit `provider_calls_max`, the grant
+        /// (`denied`), the step (`unknown-step`), the limit `request_bytes_max`, and the
+        /// request's shape (`invalid-request`). A limit that is spent traps.
         /// A scorer has no steps, so in its requests any name will do, and the empty one.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod provider {
@@ -2722,10 +2722,10 @@ pub mod fapo {
         }
         /// Search in the indexes that the tenant's manifest names.
         ///
-        /// The host checks, in this order: the grant (`denied`), the step
-        /// (`unknown-step`), the query and `k` (`invalid-request`), the index
-        /// (`unknown-index`), and the limits `retrieval_calls_max` and
-        /// `request_bytes_max`, which trap when they are spent.
+        /// The host checks, in this order: the limit `retrieval_calls_max`, the grant
+        /// (`denied`), the step (`unknown-step`), the limit `request_bytes_max`, the
+        /// query and `k` (`invalid-request`), and the index (`unknown-index`). A limit
+        /// that is spent traps.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod retrieval {
             #[used]
