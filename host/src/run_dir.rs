@@ -4,6 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use fapo_core::artifact::{CallRow, ResultRow, TimingRow};
 use fapo_core::case::Case;
@@ -13,9 +14,14 @@ use serde::Serialize;
 
 use crate::exit::{CommandError, CommandResult, file_error};
 
+/// How long rows may lie in memory: a slow run shows each as it comes, and a
+/// fast one is not held up by its disk.
+const FLUSH_EVERY: Duration = Duration::from_millis(200);
+
 /// A directory that is being written.
 pub(crate) struct RunDir {
     path: PathBuf,
+    flushed: Instant,
     results: BufWriter<File>,
     calls: BufWriter<File>,
     timings: BufWriter<File>,
@@ -79,6 +85,7 @@ impl RunDir {
             calls: open("calls.jsonl")?,
             timings: open("timings.jsonl")?,
             path,
+            flushed: Instant::now(),
         })
     }
 
@@ -110,15 +117,27 @@ impl RunDir {
             .write_all(&lines.results)
             .and_then(|()| self.calls.write_all(&lines.calls))
             .and_then(|()| self.timings.write_all(&lines.timings));
-        written.map_err(|error| file_error("write to", &self.path, error))
+        written.map_err(|error| file_error("write to", &self.path, error))?;
+        if self.flushed.elapsed() >= FLUSH_EVERY {
+            self.flush()?;
+        }
+        Ok(())
     }
 
-    /// Writes out what is still in memory, and the summary.
-    pub(crate) fn finish(mut self, summary: &impl Serialize) -> CommandResult<()> {
-        let at = |error| file_error("write to", &self.path, error);
+    /// Writes out what is still in memory.
+    fn flush(&mut self) -> CommandResult<()> {
         for file in [&mut self.results, &mut self.calls, &mut self.timings] {
-            file.flush().map_err(at)?;
+            file.flush()
+                .map_err(|error| file_error("write to", &self.path, error))?;
         }
+        self.flushed = Instant::now();
+        Ok(())
+    }
+
+    /// Ends the run with its summary.
+    pub(crate) fn finish(mut self, summary: &impl Serialize) -> CommandResult<()> {
+        self.flush()?;
+        let at = |error| file_error("write to", &self.path, error);
         let mut text =
             serde_json::to_vec_pretty(summary).expect("records of plain data can be written");
         text.push(b'\n');

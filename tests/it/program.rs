@@ -535,8 +535,9 @@ fn a_signal_lets_running_cases_end_and_writes_the_run() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The first rows are there when the compiler is done and the run is under way.
-    while !desk.path("out/results.jsonl").exists() {
+    let has_rows =
+        || std::fs::metadata(desk.path("out/results.jsonl")).is_ok_and(|file| file.len() > 0);
+    while !has_rows() {
         std::thread::yield_now();
     }
     let kill = Command::new("kill")
