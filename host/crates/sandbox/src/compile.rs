@@ -22,7 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wasmtime::Engine;
 
 use crate::engine;
-use crate::upload::Refusal;
+use crate::refusal::Refusal;
 
 /// The argument that makes the host's program a compiler. Two numbers follow:
 /// seconds of CPU, and bytes of address space.

@@ -436,33 +436,42 @@ fn text(text: &Untrusted) -> String {
     text.as_str().to_owned()
 }
 
+/// What an item of a list counts beside its texts: a hundred thousand empty
+/// messages are not free.
+pub(crate) const ITEM_BYTES: usize = 64;
+
 /// Returns the bytes of some texts together.
 pub(crate) fn text_bytes<'a>(texts: impl IntoIterator<Item = &'a Untrusted>) -> usize {
     texts.into_iter().map(|text| text.as_str().len()).sum()
 }
 
+/// Returns the bytes of a list of items, given what the texts of each take.
+pub(crate) fn list_bytes<T>(items: &[T], texts: impl Fn(&T) -> usize) -> usize {
+    items.iter().map(|item| texts(item) + ITEM_BYTES).sum()
+}
+
 /// Returns the bytes of a message's content.
 pub(crate) fn parts_bytes(parts: &[ContentPart]) -> usize {
-    parts
-        .iter()
-        .map(|part| match part {
-            ContentPart::Text(text) => text.as_str().len(),
-            ContentPart::Media { media_type, data } => media_type.as_str().len() + data.len(),
-            ContentPart::Opaque(part) => text_bytes([&part.provider, &part.data]),
-        })
-        .sum()
+    list_bytes(parts, |part| match part {
+        ContentPart::Text(text) => text.as_str().len(),
+        ContentPart::Media { media_type, data } => media_type.as_str().len() + data.len(),
+        ContentPart::Opaque(part) => text_bytes([&part.provider, &part.data]),
+    })
 }
 
 /// Returns the bytes of a message.
 pub(crate) fn message_bytes(message: &Message) -> usize {
     parts_bytes(&message.content)
-        + message
-            .tool_calls
-            .iter()
-            .map(|c| text_bytes([&c.id, &c.name, &c.arguments]))
-            .sum::<usize>()
+        + tool_calls_bytes(&message.tool_calls)
         + message
             .tool_call_id
             .as_ref()
             .map_or(0, |id| id.as_str().len())
+}
+
+/// Returns the bytes of the tool calls of a message or an answer.
+pub(crate) fn tool_calls_bytes(calls: &[ToolCall]) -> usize {
+    list_bytes(calls, |call| {
+        text_bytes([&call.id, &call.name, &call.arguments])
+    })
 }

@@ -96,6 +96,31 @@ impl Guest {
         }
     }
 
+    /// Ends the guest when a request is too large, or does not fit beside those
+    /// that are kept of this case.
+    pub(crate) fn check_request(&self, bytes: usize) -> Result<(), Spent> {
+        self.check_bytes("request_bytes_max", bytes as u64)?;
+        self.recorder.take_room(bytes as u64)
+    }
+
+    /// Returns a check of answers: the error is what the guest is told.
+    pub(crate) fn answer_check(&self) -> impl Fn(usize) -> Result<(), String> + Send + use<> {
+        let (recorder, max) = (self.recorder.clone(), self.limits.answer_bytes_max);
+        move |bytes| {
+            if bytes as u64 > max {
+                return Err(format!(
+                    "the answer is larger than `answer_bytes_max`, which is {max}"
+                ));
+            }
+            recorder.take_room(bytes as u64).map_err(|spent| {
+                format!(
+                    "the calls of this case are larger than `{}`, which is {}",
+                    spent.key, spent.max
+                )
+            })
+        }
+    }
+
     /// Returns what stands behind an import, or why nothing does.
     pub(crate) fn import<T>(
         &self,
@@ -155,7 +180,7 @@ impl Guest {
         });
         match at_once.await {
             Poll::Ready(answer) => Asked::Answered(answer),
-            Poll::Pending => Asked::Waiting(Waiting(self.io.spawn(future))),
+            Poll::Pending => Asked::Waiting(Waiting::on(&self.io, future)),
         }
     }
 }
@@ -177,6 +202,13 @@ impl<T> Asked<T> {
 
 /// A question that is given up when nobody waits for its answer any more.
 pub(crate) struct Waiting<T>(JoinHandle<T>);
+
+impl<T: Send + 'static> Waiting<T> {
+    /// Has a runtime work on the answer.
+    pub(crate) fn on(runtime: &Handle, future: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(runtime.spawn(future))
+    }
+}
 
 impl<T> Future for Waiting<T> {
     type Output = T;
@@ -222,7 +254,7 @@ pub(crate) async fn run<T: Send + 'static>(
         return run.await;
     }
     // Whoever stops waiting stops the guest.
-    Waiting(shared.guests.spawn(run)).await
+    Waiting::on(&shared.guests, run).await
 }
 
 async fn run_here<T>(

@@ -7,13 +7,14 @@
 //! a provider's wire protocol is not known here.
 //!
 //! A component passes these modules in their order: [`upload`] reads its
-//! structure, [`compile`] makes code of it, [`sandbox`] links it, [`tenant`]
+//! structure (a [`refusal`] says what is wrong with it), [`compile`] makes code of it, [`sandbox`] links it, [`tenant`]
 //! binds it to grants and imports, and `guest` is one instance at work.
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
 pub mod compile;
+pub mod refusal;
 pub mod upload;
 
 pub mod engine;

@@ -15,8 +15,9 @@ use fapo_core::limits::Limits;
 use fapo_core::outcome::LimitHit;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
-use tokio::time::Sleep;
 use wasmtime::ResourceLimiter;
+
+use crate::guest::Waiting;
 
 /// CPU time that one guest has used, with what the host did for it meanwhile.
 #[derive(Debug, Default)]
@@ -58,7 +59,7 @@ pub(crate) struct Watched<F> {
     future: Pin<Box<F>>,
     deadline: Instant,
     /// Made when the guest waits for the first time: most never outlive a poll.
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Option<Waiting<()>>,
     /// The runtime whose timers wake a guest that waits. A runtime full of
     /// guests that spin would look at its own too late.
     timers: Handle,
@@ -100,10 +101,10 @@ impl<F: Future> Future for Watched<F> {
         }
         let deadline = this.deadline;
         let alarm = this.alarm.get_or_insert_with(|| {
-            let _timers = this.timers.enter();
-            Box::pin(tokio::time::sleep_until(deadline.into()))
+            let rings = async move { tokio::time::sleep_until(deadline.into()).await };
+            Waiting::on(&this.timers, rings)
         });
-        alarm.as_mut().poll(context).map(|()| Err(Stopped::Late))
+        Pin::new(alarm).poll(context).map(|()| Err(Stopped::Late))
     }
 }
 

@@ -10,6 +10,8 @@ use fapo_core::Untrusted;
 use fapo_core::limits::Limits;
 use fapo_core::trace::{Call, CallBody, CaseTrace, Level, LogLine, Span, Visit};
 
+use crate::convert::ITEM_BYTES;
+
 /// A limit that a guest has spent. It ends the guest.
 #[derive(Debug, thiserror::Error)]
 #[error("the guest has spent `{key}`, which is {max}")]
@@ -39,6 +41,7 @@ pub(crate) struct Recorder {
 struct Kept {
     trace: CaseTrace,
     trace_bytes: u64,
+    call_bytes: u64,
     log_bytes: u64,
     stdio: Vec<u8>,
 }
@@ -123,6 +126,20 @@ impl Recorder {
         Ok(Ok(()))
     }
 
+    /// Takes room for a request or an answer that will be kept.
+    pub(crate) fn take_room(&self, bytes: u64) -> Result<(), Spent> {
+        let mut kept = self.kept();
+        let sum = kept.call_bytes.saturating_add(bytes);
+        if sum > self.limits.call_bytes_max {
+            return Err(Spent {
+                key: "call_bytes_max",
+                max: self.limits.call_bytes_max,
+            });
+        }
+        kept.call_bytes = sum;
+        Ok(())
+    }
+
     /// Notes that a call begins; returns its place and the visit of its step.
     pub(crate) fn call_begins(&self, step: &Untrusted, body: CallBody) -> (usize, u32) {
         let mut kept = self.kept();
@@ -154,7 +171,8 @@ impl Recorder {
     /// Keeps a log line, or counts it when there is no room.
     pub(crate) fn log(&self, level: Level, text: String) {
         let mut kept = self.kept();
-        let bytes = kept.log_bytes + text.len() as u64;
+        // An empty line takes room, too.
+        let bytes = kept.log_bytes + (text.len() + ITEM_BYTES) as u64;
         if bytes > self.limits.log_bytes_max {
             kept.trace.log_lines_dropped += 1;
         } else {
@@ -304,9 +322,19 @@ mod tests {
     }
 
     #[test]
+    fn requests_and_answers_share_their_room() {
+        let recorder = recorder(Limits {
+            call_bytes_max: 10,
+            ..Limits::default()
+        });
+        assert!(recorder.take_room(6).is_ok() && recorder.take_room(4).is_ok());
+        assert_eq!(recorder.take_room(1).unwrap_err().key, "call_bytes_max");
+    }
+
+    #[test]
     fn lines_without_room_are_counted() {
         let recorder = recorder(Limits {
-            log_bytes_max: 4,
+            log_bytes_max: 4 + 2 * ITEM_BYTES as u64,
             stdio_bytes_max: 4,
             ..Limits::default()
         });

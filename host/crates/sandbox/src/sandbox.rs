@@ -19,8 +19,9 @@ use crate::compile::{CodeStore, CompileError, CompileReport, Compiler};
 use crate::engine::{self, Allocation};
 use crate::guest::Guest;
 use crate::imports::Imports;
+use crate::refusal::Refusal;
 use crate::tenant::Tenant;
-use crate::upload::{self, Refusal, Structure};
+use crate::upload::{self, Structure};
 use crate::wasi;
 
 /// How a sandbox is set up.

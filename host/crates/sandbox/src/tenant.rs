@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::bindings::exports::fapo::tenant::{chain, scorer};
 use crate::bindings::fapo::tenant::types::{ProviderError, RetrievalError};
-use crate::convert;
+use crate::convert::{self, list_bytes, text_bytes};
 use crate::failure::{Misfit, Returned};
 use crate::guest::{self, Prepared, Work};
 use crate::imports::{ArtifactStore, Imports, Provider};
@@ -322,30 +322,17 @@ fn fits<T: Sized>(
     Err(Returned::over_limit(message, limit))
 }
 
-/// What each item of a list takes beside its texts: a list of empty texts is
-/// not free.
-const ITEM_BYTES: usize = 32;
-
 fn outcome_bytes(outcome: &Outcome) -> usize {
-    let diagnostics = outcome.diagnostics.iter();
     outcome.output_text.as_str().len()
-        + diagnostics
-            .map(|(name, text)| name.as_str().len() + text.as_str().len() + ITEM_BYTES)
-            .sum::<usize>()
+        + list_bytes(&outcome.diagnostics, |(name, text)| {
+            text_bytes([name, text])
+        })
 }
 
 fn score_bytes(score: &Score) -> usize {
     score.feedback.as_str().len()
-        + score
-            .breakdown
-            .iter()
-            .map(|(name, _)| name.as_str().len() + ITEM_BYTES)
-            .sum::<usize>()
-        + score
-            .diagnostics
-            .iter()
-            .map(|text| text.as_str().len() + ITEM_BYTES)
-            .sum::<usize>()
+        + list_bytes(&score.breakdown, |(name, _)| name.as_str().len())
+        + list_bytes(&score.diagnostics, |text| text.as_str().len())
 }
 
 fn info_bytes(info: &ChainInfo) -> usize {

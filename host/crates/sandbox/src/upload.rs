@@ -1,8 +1,8 @@
 //! What can be known of an upload without compiling it.
 //!
 //! A compiler can be made to work for minutes by a kilobyte, so the structure
-//! is read first, in one pass and in constant memory: sizes, counts, nesting,
-//! and the names it imports and exports. What passes may still be wrong wasm;
+//! is read first, in one pass, in time and memory that the upload's size bounds:
+//! sizes, counts, nesting, and the names it imports and exports. What passes may still be wrong wasm;
 //! the compiler, in its child process, says so.
 
 use std::collections::BTreeSet;
@@ -14,6 +14,8 @@ use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, Encoding, Instance, Parser,
     Payload,
 };
+
+use crate::refusal::Refusal;
 
 /// What the structure of a component says about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -48,65 +50,6 @@ pub struct Structure {
 
 /// A page of linear memory.
 const PAGE_BYTES: u64 = 64 << 10;
-
-/// Why an upload is not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// An empty file.
-    #[error("the file is empty")]
-    Empty,
-    /// Native code, compiled elsewhere.
-    #[error("the file is native code, and only the host compiles native code")]
-    Native,
-    /// A core module.
-    #[error("the file is a core module, not a component")]
-    CoreModule,
-    /// Text, or anything else.
-    #[error("the file is not a binary component: it begins with `{0}`")]
-    NotWasm(Untrusted),
-    /// A component that breaks off or contradicts itself.
-    #[error("the component is malformed: {0}")]
-    Malformed(Untrusted),
-    /// A limit of the structure.
-    #[error("the component has {count} {what}, and `{key}` allows {max}")]
-    Limit {
-        /// The key in `[limits]`.
-        key: &'static str,
-        /// What is counted.
-        what: &'static str,
-        /// How many there are, or at least are.
-        count: u64,
-        /// How many may be.
-        max: u64,
-    },
-    /// An import that no tenant has.
-    #[error("the component imports `{0}`, which no tenant is given")]
-    Import(Untrusted),
-    /// No chain and no scorer.
-    #[error("the component exports neither `{CHAIN}` nor `{SCORER}`")]
-    NoExport,
-    /// It does not fit the contract's types, or wasm's own rules.
-    #[error("the component does not validate: {0}")]
-    Invalid(Untrusted),
-    /// It names our interfaces, but means other types.
-    #[error("the component was built against another contract: {0}")]
-    Contract(Untrusted),
-    /// It is well-formed, and no instance has room for it.
-    #[error(
-        "the component does not fit into an instance (`memories_max`, `tables_max`, `component_instances_max`): {0}"
-    )]
-    TooLarge(Untrusted),
-    /// Compiling took more than it may.
-    #[error("compiling took more than {max} {unit}, which {key} allow for this size")]
-    CompileLimit {
-        /// The keys in `[limits]`.
-        key: &'static str,
-        /// The limit for this component.
-        max: u64,
-        /// What is counted.
-        unit: &'static str,
-    },
-}
 
 /// The export of a chain.
 pub const CHAIN: &str = "fapo:tenant/chain@0.1.0";
@@ -159,32 +102,6 @@ const WASI_IMPORTS: [&str; 28] = [
     "wasi:io/types",
 ];
 
-impl Refusal {
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Empty | Self::Malformed(_) | Self::NotWasm(_) => {
-                "build it again with `fapo-host build`, and give the `.wasm` that it leaves in `build/`"
-            }
-            Self::Native => "give the `.wasm` that it was compiled from",
-            Self::CoreModule => {
-                "build for `wasm32-wasip2`, which makes a component; `fapo-host build` does"
-            }
-            Self::Limit { .. } | Self::TooLarge(_) | Self::CompileLimit { .. } => {
-                "make the component smaller, or raise the key in `[limits]` of `tenant.toml`, as far as the operator allows"
-            }
-            Self::Import(_) => {
-                "a tenant may import the interfaces of `fapo:tenant@0.1.0`; `fapo-host wit DIR` writes them out"
-            }
-            Self::NoExport => "call `export_chain!` or `export_scorer!` and build it again",
-            Self::Invalid(_) => {
-                "build it again with a toolchain for the component model of WASI 0.2"
-            }
-            Self::Contract(_) => "build it against the files that `fapo-host wit DIR` writes out",
-        }
-    }
-}
-
 /// Reads the structure of an upload, and refuses what breaks a limit.
 ///
 /// The first limit that is broken ends the reading, so the work is bounded by
@@ -200,6 +117,7 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Structure, Refusal> {
         },
         limits,
         open: Vec::new(),
+        largest: 0,
     };
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(malformed)?;
@@ -280,6 +198,8 @@ struct Reader<'a> {
     limits: &'a Limits,
     /// Components and modules that have begun and not ended, the root first.
     open: Vec<Open>,
+    /// The most instances that any component so far makes.
+    largest: u64,
 }
 
 /// A component, or a module, that is being read.
@@ -474,14 +394,8 @@ impl Reader<'_> {
                 kind: ComponentExternalKind::Component,
                 ..
             } => {
-                // Which one is only known to a validator; any that has ended may be it.
-                let most = self
-                    .open
-                    .iter()
-                    .flat_map(|open| &open.components)
-                    .copied()
-                    .max();
-                self.declare(most.unwrap_or(u64::MAX));
+                // Which one is only known to a validator; it may be the largest.
+                self.declare(self.largest);
             }
             _ => {}
         }
@@ -505,11 +419,12 @@ impl Reader<'_> {
 
     /// Adds a component to the index space of the innermost one.
     fn declare(&mut self, instances: u64) {
-        self.open
+        self.largest = self.largest.max(instances);
+        let innermost = self
+            .open
             .last_mut()
-            .expect("a section stands inside a component")
-            .components
-            .push(instances);
+            .expect("a section stands inside a component");
+        innermost.components.push(instances);
     }
 
     fn component(&self, level: usize, index: u32) -> Result<u64, Refusal> {

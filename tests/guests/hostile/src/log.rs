@@ -10,6 +10,7 @@ use crate::{Attack, ESCAPES, MIB, saw};
 
 pub(crate) const ATTACKS: &[(&str, Attack)] = &[
     ("log-flood", flood),
+    ("log-empty-lines", empty_lines),
     ("log-huge-line", huge_line),
     ("log-escapes", escapes),
     ("stdout-println", println_flood),
@@ -22,6 +23,14 @@ pub(crate) const ATTACKS: &[(&str, Attack)] = &[
 fn flood(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     for _ in 0..1_000_000 {
         log::write(Level::Error, ESCAPES);
+    }
+    saw("flooded")
+}
+
+/// Writes lines that say nothing, which are cheap to count wrongly.
+fn empty_lines(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    for _ in 0..10_000 {
+        log::write(Level::Info, "");
     }
     saw("flooded")
 }

@@ -21,6 +21,9 @@ pub(crate) const ATTACKS: &[(&str, Attack)] = &[
     ("provider-media-bytes", media_bytes),
     ("provider-hostcall-bytes", hostcall_bytes),
     ("provider-hostcall-bytes-at-once", hostcall_bytes_at_once),
+    ("provider-empty-messages", empty_messages),
+    ("provider-sum-bytes", sum_bytes),
+    ("provider-sum-answers", sum_answers),
     ("provider-hang", hang),
     ("provider-answer-bytes", answer_bytes),
     ("provider-invalid", invalid),
@@ -95,6 +98,37 @@ fn hostcall_bytes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
 fn hostcall_bytes_at_once(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     let answers = provider::generate_many(&vec![request(&"x".repeat(MIB)); 16]);
     saw(format!("{} answers", answers.len()))
+}
+
+/// Sends a hundred thousand messages that say nothing.
+fn empty_messages(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    let mut request = request("");
+    request.messages = vec![
+        Message {
+            content: Vec::new(),
+            ..message(ContentPart::Text(String::new()))
+        };
+        100_000
+    ];
+    saw(answer(provider::generate(&request)))
+}
+
+/// Sends prompts of 1 MiB, one after the other, for ever.
+fn sum_bytes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    let request = request(&"x".repeat(MIB));
+    loop {
+        let _ = provider::generate(&request);
+    }
+}
+
+/// Makes the provider answer with 4 MiB, three times.
+fn sum_answers(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    let answers = provider::generate_many(&vec![request("answer 4194304"); 3]);
+    saw(answers
+        .into_iter()
+        .map(answer)
+        .collect::<Vec<_>>()
+        .join(" "))
 }
 
 /// Waits in step `one` for an answer that never comes.

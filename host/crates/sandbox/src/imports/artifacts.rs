@@ -22,20 +22,17 @@ impl Host for Guest {
         let call = self.artifact_call(step, ArtifactOperation::Read, Some(&name), 0)?;
         let read = match call {
             Ok((store, site, at)) => {
+                let read = self.ask(store.read(site, name)).await.answer().await;
                 let bytes_max = self.limits.answer_bytes_max;
-                let read = self
-                    .ask(store.read(site, name))
-                    .await
-                    .answer()
-                    .await
-                    .and_then(|data| {
-                        if data.len() as u64 > bytes_max {
-                            return Err(ArtifactError::Other(
-                                super::provider::too_large(bytes_max).into(),
-                            ));
-                        }
-                        Ok(data)
-                    });
+                let read = match read {
+                    Ok(data) if data.len() as u64 > bytes_max => {
+                        let why = format!(
+                            "the blob is larger than `answer_bytes_max`, which is {bytes_max}"
+                        );
+                        Err(ArtifactError::Other(why.into()))
+                    }
+                    read => read,
+                };
                 self.artifact_ended(at, read.as_ref().map(|data| data.len() as u64));
                 read
             }

@@ -8,7 +8,7 @@ use fapo_core::trace::CallBody;
 
 use crate::bindings::fapo::tenant::provider::Host;
 use crate::bindings::fapo::tenant::types as wit;
-use crate::convert::{self, text_bytes};
+use crate::convert::{self, list_bytes, text_bytes};
 use crate::guest::{Asked, Guest};
 use crate::recorder::Spent;
 
@@ -66,7 +66,7 @@ impl Guest {
         if let Err(why) = self.check_step(step.as_str()) {
             return Ok(Err(ProviderError::UnknownStep(why)));
         }
-        self.check_bytes("request_bytes_max", request_bytes(&request))?;
+        self.check_request(request_bytes(&request))?;
         if let Some(why) = shape_error(&request) {
             return Ok(Err(ProviderError::InvalidRequest(why.into())));
         }
@@ -77,18 +77,18 @@ impl Guest {
         };
         let (site, at) = self.call_begins(step, body);
         let recorder = self.recorder.clone();
-        let bytes_max = self.limits.answer_bytes_max;
+        let check = self.answer_check();
         let answer = provider.generate(site, request);
         Ok(Ok(self
             .ask(async move {
                 let answer = match answer.await {
-                    Ok(completion) if completion_bytes(&completion) > bytes_max => {
-                        Err(ProviderError::Other(too_large(bytes_max).into()))
-                    }
                     Ok(completion) if completion.choices.is_empty() => Err(ProviderError::Other(
                         "the provider answered without a choice".into(),
                     )),
-                    Ok(completion) => Ok(Arc::new(completion)),
+                    Ok(completion) => match check(completion_bytes(&completion)) {
+                        Ok(()) => Ok(Arc::new(completion)),
+                        Err(why) => Err(ProviderError::Other(why.into())),
+                    },
                     Err(error) => Err(error),
                 };
                 recorder.call_ends(at, |body| {
@@ -100,11 +100,6 @@ impl Guest {
             })
             .await))
     }
-}
-
-/// Says that an answer does not fit, in the words of every import.
-pub(super) fn too_large(bytes_max: u64) -> String {
-    format!("the answer is larger than `answer_bytes_max`, which is {bytes_max}")
 }
 
 /// The most completions of one request: each is paid for.
@@ -155,37 +150,22 @@ fn shape_error(request: &GenerateRequest) -> Option<String> {
         .map(|tool| format!("the parameters of tool `{}` are not JSON", tool.name))
 }
 
-fn request_bytes(request: &GenerateRequest) -> u64 {
-    let messages: usize = request.messages.iter().map(convert::message_bytes).sum();
-    let schema = request
-        .response_schema
-        .as_ref()
-        .map_or(0, |s| text_bytes([&s.name, &s.schema]));
-    let tools: usize = request
-        .tools
-        .iter()
-        .map(|t| text_bytes([&t.name, &t.description, &t.parameters]))
-        .sum();
-    let stop = text_bytes(&request.params.stop);
-    (messages + schema + tools + stop) as u64
+fn request_bytes(request: &GenerateRequest) -> usize {
+    let schema = request.response_schema.as_ref();
+    list_bytes(&request.messages, convert::message_bytes)
+        + schema.map_or(0, |schema| text_bytes([&schema.name, &schema.schema]))
+        + list_bytes(&request.tools, |tool| {
+            text_bytes([&tool.name, &tool.description, &tool.parameters])
+        })
+        + list_bytes(&request.params.stop, |stop| stop.as_str().len())
 }
 
-fn completion_bytes(completion: &Completion) -> u64 {
-    completion
-        .choices
-        .iter()
-        .map(|choice| {
-            choice.text.as_str().len()
-                + choice
-                    .tool_calls
-                    .iter()
-                    .map(|c| text_bytes([&c.id, &c.name, &c.arguments]))
-                    .sum::<usize>()
-                + choice
-                    .opaque
-                    .iter()
-                    .map(|o| text_bytes([&o.provider, &o.data]))
-                    .sum::<usize>()
-        })
-        .sum::<usize>() as u64
+fn completion_bytes(completion: &Completion) -> usize {
+    list_bytes(&completion.choices, |choice| {
+        choice.text.as_str().len()
+            + convert::tool_calls_bytes(&choice.tool_calls)
+            + list_bytes(&choice.opaque, |part| {
+                text_bytes([&part.provider, &part.data])
+            })
+    })
 }

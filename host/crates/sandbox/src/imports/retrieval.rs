@@ -6,10 +6,9 @@ use fapo_core::call::{Passage, RetrievalError};
 use fapo_core::manifest::Capability;
 use fapo_core::trace::CallBody;
 
-use super::provider::too_large;
 use crate::bindings::fapo::tenant::retrieval::Host;
 use crate::bindings::fapo::tenant::types as wit;
-use crate::convert::{self, text_bytes};
+use crate::convert::{self, list_bytes, text_bytes};
 use crate::guest::{Asked, Guest};
 use crate::recorder::Spent;
 
@@ -68,10 +67,7 @@ impl Guest {
         if let Err(why) = self.check_step(step.as_str()) {
             return Ok(Err(RetrievalError::UnknownStep(why)));
         }
-        self.check_bytes(
-            "request_bytes_max",
-            text_bytes([&request.index, &request.query]) as u64,
-        )?;
+        self.check_request(text_bytes([&request.index, &request.query]))?;
         if request.query.as_str().trim().is_empty() {
             return Ok(Err(RetrievalError::InvalidRequest(
                 "the query is empty".into(),
@@ -94,15 +90,15 @@ impl Guest {
             },
         );
         let recorder = self.recorder.clone();
-        let bytes_max = self.limits.answer_bytes_max;
+        let check = self.answer_check();
         let answer = retriever.search(site, request);
         Ok(Ok(self
             .ask(async move {
                 let answer = match answer.await {
-                    Ok(passages) if passages_bytes(&passages) > bytes_max => {
-                        Err(RetrievalError::Other(too_large(bytes_max).into()))
-                    }
-                    Ok(passages) => Ok(Arc::new(passages)),
+                    Ok(passages) => match check(passages_bytes(&passages)) {
+                        Ok(()) => Ok(Arc::new(passages)),
+                        Err(why) => Err(RetrievalError::Other(why.into())),
+                    },
                     Err(error) => Err(error),
                 };
                 recorder.call_ends(at, |body| {
@@ -116,9 +112,8 @@ impl Guest {
     }
 }
 
-fn passages_bytes(passages: &[Passage]) -> u64 {
-    passages
-        .iter()
-        .map(|p| text_bytes([&p.id, &p.title, &p.text, &p.metadata]))
-        .sum::<usize>() as u64
+fn passages_bytes(passages: &[Passage]) -> usize {
+    list_bytes(passages, |p| {
+        text_bytes([&p.id, &p.title, &p.text, &p.metadata])
+    })
 }

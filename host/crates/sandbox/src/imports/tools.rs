@@ -7,7 +7,6 @@ use fapo_core::call::{ToolError, ToolResult};
 use fapo_core::manifest::Capability;
 use fapo_core::trace::CallBody;
 
-use super::provider::too_large;
 use crate::bindings::fapo::tenant::tools::{self as wit, Host};
 use crate::bindings::fapo::tenant::types::ToolDefinition;
 use crate::convert::{self, text_bytes};
@@ -96,10 +95,7 @@ impl Guest {
         if let Err(why) = self.check_step(step.as_str()) {
             return Ok(Err(ToolError::UnknownStep(why)));
         }
-        self.check_bytes(
-            "request_bytes_max",
-            text_bytes([&request.name, &request.arguments]) as u64,
-        )?;
+        self.check_request(text_bytes([&request.name, &request.arguments]))?;
         if serde_json::from_str::<serde::de::IgnoredAny>(request.arguments.as_str()).is_err() {
             return Ok(Err(ToolError::InvalidRequest(
                 "the arguments are not JSON".into(),
@@ -114,15 +110,15 @@ impl Guest {
             },
         );
         let recorder = self.recorder.clone();
-        let bytes_max = self.limits.answer_bytes_max;
+        let check = self.answer_check();
         let answer = tools.call(site, request);
         Ok(Ok(self
             .ask(async move {
                 let answer = match answer.await {
-                    Ok(result) if convert::parts_bytes(&result.content) as u64 > bytes_max => {
-                        Err(ToolError::Other(too_large(bytes_max).into()))
-                    }
-                    Ok(result) => Ok(Arc::new(result)),
+                    Ok(result) => match check(convert::parts_bytes(&result.content)) {
+                        Ok(()) => Ok(Arc::new(result)),
+                        Err(why) => Err(ToolError::Other(why.into())),
+                    },
                     Err(error) => Err(error),
                 };
                 recorder.call_ends(at, |body| {
