@@ -11,7 +11,7 @@ macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident = $default:expr, up to $ceiling:expr;)+) => {
         /// The limits that hold for one tenant, after its manifest and the
         /// operator's policy were read.
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub struct Limits {
             $($(#[doc = $doc])+ pub $name: u64,)+
         }

@@ -1,7 +1,7 @@
 //! One instance at work: its state, its way through the guest runtime, and
 //! what is left of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,27 +15,25 @@ use fapo_core::outcome::Failure;
 use fapo_core::trace::CallBody;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use wasmtime::component::{Instance, InstancePre, ResourceTable};
+use wasmtime::component::{Instance, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::fapo::tenant::types;
 use crate::engine;
 use crate::failure;
-use crate::imports::{Answer, CallSite, Imports};
+use crate::imports::{Answer, CallSite, Imports, Trace};
 use crate::meter::{CpuMeter, MemoryMeter, Stopped, Watched};
-use crate::recorder::{Recorder, Spent};
+use crate::recorder::{Recorder, Spent, within};
 use crate::sandbox::{self, Shared};
-use crate::tenant::{GuestRun, Used};
+use crate::tenant::{Binding, GuestRun, Used};
 use crate::wasi::Wasi;
 
 /// Everything about a guest that is settled before it starts.
 pub(crate) struct Prepared {
+    pub(crate) binding: Arc<Binding>,
     pub(crate) role: Role,
-    pub(crate) granted: BTreeSet<Capability>,
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) imports: Imports,
-    /// The declared steps; none where every name will do.
-    pub(crate) steps: Option<Arc<BTreeSet<String>>>,
+    /// Whether every import is denied, whatever was granted.
+    pub(crate) alone: bool,
     pub(crate) case: CaseId,
     /// Of the guest's clock and randomness.
     pub(crate) seed: u64,
@@ -43,11 +41,10 @@ pub(crate) struct Prepared {
 
 /// The state of one instance.
 pub(crate) struct Guest {
+    shared: Arc<Shared>,
+    binding: Arc<Binding>,
     pub(crate) role: Role,
-    granted: BTreeSet<Capability>,
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) imports: Imports,
-    steps: Option<Arc<BTreeSet<String>>>,
+    alone: bool,
     case: CaseId,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) counts: Counts,
@@ -55,8 +52,6 @@ pub(crate) struct Guest {
     pub(crate) memory: MemoryMeter,
     pub(crate) table: ResourceTable,
     pub(crate) wasi: Wasi,
-    /// The runtime of whoever runs the sandbox, where imports are served.
-    io: Handle,
 }
 
 /// How often each import was called.
@@ -77,35 +72,25 @@ impl Guest {
         self.recorder.take();
     }
 
-    /// Returns a count one higher, or ends the guest when it may not be.
-    pub(crate) fn spend(&self, key: &'static str, count: u64) -> Result<u64, Spent> {
-        self.check_bytes(key, count + 1)?;
-        Ok(count + 1)
-    }
-
-    /// Ends the guest when a number is above a limit.
-    pub(crate) fn check_bytes(&self, key: &'static str, bytes: u64) -> Result<(), Spent> {
-        let max = self
-            .limits
-            .get(key)
-            .expect("keys are taken from the table of limits");
-        if bytes <= max {
-            Ok(())
-        } else {
-            Err(Spent { key, max })
-        }
+    /// Returns what the guest may use.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.binding.grants.limits
     }
 
     /// Ends the guest when a request is too large, or does not fit beside those
     /// that are kept of this case.
     pub(crate) fn check_request(&self, bytes: usize) -> Result<(), Spent> {
-        self.check_bytes("request_bytes_max", bytes as u64)?;
+        within(
+            "request_bytes_max",
+            self.limits().request_bytes_max,
+            bytes as u64,
+        )?;
         self.recorder.take_room(bytes as u64)
     }
 
     /// Returns a check of answers: the error is what the guest is told.
     pub(crate) fn answer_check(&self) -> impl Fn(usize) -> Result<(), String> + Send + use<> {
-        let (recorder, max) = (self.recorder.clone(), self.limits.answer_bytes_max);
+        let (recorder, max) = (self.recorder.clone(), self.limits().answer_bytes_max);
         move |bytes| {
             if bytes as u64 > max {
                 return Err(format!(
@@ -122,26 +107,35 @@ impl Guest {
     }
 
     /// Returns what stands behind an import, or why nothing does.
-    pub(crate) fn import<T>(
-        &self,
+    pub(crate) fn import<'a, T: ?Sized>(
+        &'a self,
         capability: Capability,
-        behind: impl FnOnce(&Imports) -> Option<T>,
-    ) -> Result<T, String> {
+        behind: impl FnOnce(&'a Imports) -> Option<&'a T>,
+    ) -> Result<&'a T, String> {
         let name = capability.name();
-        if !self.granted.contains(&capability) {
+        if self.alone || !self.binding.grants.of(self.role).contains(&capability) {
             let role = match self.role {
                 Role::Chain => "chain",
                 Role::Scorer => "scorer",
             };
             return Err(format!("`{name}` is not granted to the {role}"));
         }
-        behind(&self.imports).ok_or_else(|| format!("this run has no `{name}`"))
+        behind(&self.binding.imports).ok_or_else(|| format!("this run has no `{name}`"))
+    }
+
+    /// Returns who decides what becomes of the steps, where somebody does.
+    pub(crate) fn replay(&self) -> Option<&dyn Trace> {
+        self.binding
+            .imports
+            .trace
+            .as_deref()
+            .filter(|_| !self.alone)
     }
 
     /// Checks that a step is declared; the error is what the guest is told.
     pub(crate) fn check_step(&self, step: &str) -> Result<(), Untrusted> {
-        match &self.steps {
-            Some(steps) if !steps.contains(step) => Err(step.into()),
+        match (&self.binding.steps, self.role) {
+            (Some(steps), Role::Chain) if !steps.contains(step) => Err(step.into()),
             _ => Ok(()),
         }
     }
@@ -175,12 +169,12 @@ impl Guest {
     ) -> Asked<T> {
         let mut future: Answer<T> = Box::pin(future);
         let at_once = std::future::poll_fn(|context| {
-            let _served_there = self.io.enter();
+            let _served_there = self.shared.io.enter();
             Poll::Ready(future.as_mut().poll(context))
         });
         match at_once.await {
             Poll::Ready(answer) => Asked::Answered(answer),
-            Poll::Pending => Asked::Waiting(Waiting::on(&self.io, future)),
+            Poll::Pending => Asked::Waiting(Waiting::on(&self.shared.io, future)),
         }
     }
 }
@@ -245,11 +239,10 @@ pub(crate) type WorkDone<'a, T> =
 /// It runs on a thread for guests: on this one, if it is one.
 pub(crate) async fn run<T: Send + 'static>(
     shared: &Arc<Shared>,
-    pre: InstancePre<Guest>,
     prepared: Prepared,
     work: Work<T>,
 ) -> GuestRun<T> {
-    let run = run_here(shared.clone(), pre, prepared, work);
+    let run = run_here(shared.clone(), prepared, work);
     if sandbox::is_guest_thread() {
         return run.await;
     }
@@ -257,13 +250,9 @@ pub(crate) async fn run<T: Send + 'static>(
     Waiting::on(&shared.guests, run).await
 }
 
-async fn run_here<T>(
-    shared: Arc<Shared>,
-    pre: InstancePre<Guest>,
-    prepared: Prepared,
-    work: Work<T>,
-) -> GuestRun<T> {
-    let limits = prepared.limits.clone();
+async fn run_here<T>(shared: Arc<Shared>, prepared: Prepared, work: Work<T>) -> GuestRun<T> {
+    let binding = prepared.binding.clone();
+    let limits = binding.grants.limits;
     let (cpu_ms, wall_ms) = match prepared.role {
         Role::Chain => (limits.cpu_ms_max, limits.wall_ms_max),
         Role::Scorer => (limits.scorer_cpu_ms_max, limits.scorer_wall_ms_max),
@@ -280,7 +269,7 @@ async fn run_here<T>(
     let in_store = async {
         let mut store = store(&shared, prepared, recorder.clone(), cpu.clone(), cpu_ms);
         let answer = async {
-            let instance = pre.instantiate_async(&mut store).await?;
+            let instance = binding.component.pre.instantiate_async(&mut store).await?;
             work(&mut store, instance).await
         }
         .await;
@@ -290,7 +279,7 @@ async fn run_here<T>(
     let watched = Watched::new(
         cpu.clone(),
         Duration::from_millis(wall_ms),
-        shared.io.clone(),
+        &shared.io,
         in_store,
     );
     // The store is dropped in here, whatever became of it; then its place is free.
@@ -315,29 +304,27 @@ async fn run_here<T>(
 }
 
 fn store(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     prepared: Prepared,
     recorder: Arc<Recorder>,
     cpu: Arc<CpuMeter>,
     cpu_ms: u64,
 ) -> Store<Guest> {
-    let limits = prepared.limits;
+    let limits = prepared.binding.grants.limits;
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits.resources_max as usize);
     let guest = Guest {
+        shared: shared.clone(),
+        binding: prepared.binding,
         role: prepared.role,
-        granted: prepared.granted,
-        imports: prepared.imports,
-        steps: prepared.steps,
+        alone: prepared.alone,
         case: prepared.case,
         counts: Counts::default(),
         artifact_bytes: BTreeMap::new(),
-        memory: MemoryMeter::new(limits.clone()),
+        memory: MemoryMeter::new(limits),
         table,
         wasi: Wasi::new(prepared.seed, limits.random_bytes_max, recorder.clone()),
         recorder,
-        limits: limits.clone(),
-        io: shared.io.clone(),
     };
     let mut store = Store::new(&shared.engine, guest);
     store.limiter(|guest| &mut guest.memory);

@@ -54,7 +54,7 @@ fn thread_cpu_ns() -> u64 {
 
 /// A guest's future under watch: its polls are charged to a meter, a panic in
 /// them is caught, and it ends when its time on the wall is over.
-pub(crate) struct Watched<F> {
+pub(crate) struct Watched<'a, F> {
     meter: Arc<CpuMeter>,
     future: Pin<Box<F>>,
     deadline: Instant,
@@ -62,7 +62,7 @@ pub(crate) struct Watched<F> {
     alarm: Option<Waiting<()>>,
     /// The runtime whose timers wake a guest that waits. A runtime full of
     /// guests that spin would look at its own too late.
-    timers: Handle,
+    timers: &'a Handle,
 }
 
 /// Why there is no answer.
@@ -73,8 +73,8 @@ pub(crate) enum Stopped {
     Panicked,
 }
 
-impl<F> Watched<F> {
-    pub(crate) fn new(meter: Arc<CpuMeter>, wall: Duration, timers: Handle, future: F) -> Self {
+impl<'a, F> Watched<'a, F> {
+    pub(crate) fn new(meter: Arc<CpuMeter>, wall: Duration, timers: &'a Handle, future: F) -> Self {
         Self {
             meter,
             future: Box::pin(future),
@@ -85,7 +85,7 @@ impl<F> Watched<F> {
     }
 }
 
-impl<F: Future> Future for Watched<F> {
+impl<F: Future> Future for Watched<'_, F> {
     type Output = Result<F::Output, Stopped>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -102,7 +102,7 @@ impl<F: Future> Future for Watched<F> {
         let deadline = this.deadline;
         let alarm = this.alarm.get_or_insert_with(|| {
             let rings = async move { tokio::time::sleep_until(deadline.into()).await };
-            Waiting::on(&this.timers, rings)
+            Waiting::on(this.timers, rings)
         });
         Pin::new(alarm).poll(context).map(|()| Err(Stopped::Late))
     }
@@ -117,13 +117,13 @@ pub(crate) struct MemoryMeter {
     memory_bytes: u64,
     pub(crate) memory_bytes_peak: u64,
     table_elements: u64,
-    limits: Arc<Limits>,
+    limits: Limits,
     /// The last thing that was denied.
     pub(crate) denied: Option<LimitHit>,
 }
 
 impl MemoryMeter {
-    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self {
             memory_bytes: 0,
             memory_bytes_peak: 0,
@@ -195,7 +195,7 @@ mod tests {
             table_elements_max: tables,
             ..Limits::default()
         };
-        MemoryMeter::new(Arc::new(limits))
+        MemoryMeter::new(limits)
     }
 
     #[test]
@@ -225,7 +225,7 @@ mod tests {
             .unwrap();
         let meter = Arc::new(CpuMeter::default());
         let wall = Duration::from_millis(wall_ms);
-        let watched = Watched::new(meter.clone(), wall, runtime.handle().clone(), future);
+        let watched = Watched::new(meter.clone(), wall, runtime.handle(), future);
         (runtime.block_on(watched), meter.used_us())
     }
 

@@ -3,7 +3,7 @@
 //! It stands outside the guest's store, so what was told before a trap, a
 //! timeout or a panic is still there when the store is gone.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use fapo_core::Untrusted;
@@ -20,6 +20,15 @@ pub(crate) struct Spent {
     pub(crate) max: u64,
 }
 
+/// Ends the guest when a value is above a limit.
+pub(crate) fn within(key: &'static str, max: u64, value: u64) -> Result<(), Spent> {
+    if value <= max {
+        Ok(())
+    } else {
+        Err(Spent { key, max })
+    }
+}
+
 /// Why a step cannot begin, end or fail now.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OutOfOrder {
@@ -33,7 +42,7 @@ const LAST_LINES: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Recorder {
     began: Instant,
-    limits: Arc<Limits>,
+    limits: Limits,
     kept: Mutex<Kept>,
 }
 
@@ -47,7 +56,7 @@ struct Kept {
 }
 
 impl Recorder {
-    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self {
             began: Instant::now(),
             limits,
@@ -76,12 +85,11 @@ impl Recorder {
         if kept.open_visit(step).is_some() {
             return Ok(Err(OutOfOrder::AlreadyOpen));
         }
-        if kept.trace.visits.len() as u64 >= self.limits.trace_events_max {
-            return Err(Spent {
-                key: "trace_events_max",
-                max: self.limits.trace_events_max,
-            });
-        }
+        within(
+            "trace_events_max",
+            self.limits.trace_events_max,
+            kept.trace.visits.len() as u64 + 1,
+        )?;
         let visit = kept.visits_of(step) + 1;
         kept.trace.visits.push(Visit {
             step: step.into(),
@@ -105,12 +113,7 @@ impl Recorder {
         };
         let (Close::Output(text) | Close::Replaced(text) | Close::Failure(text)) = &how;
         let bytes = kept.trace_bytes + text.as_str().len() as u64;
-        if bytes > self.limits.trace_bytes_max {
-            return Err(Spent {
-                key: "trace_bytes_max",
-                max: self.limits.trace_bytes_max,
-            });
-        }
+        within("trace_bytes_max", self.limits.trace_bytes_max, bytes)?;
         kept.trace_bytes = bytes;
         let ended_us = self.elapsed_us();
         let visit = &mut kept.trace.visits[at];
@@ -130,12 +133,7 @@ impl Recorder {
     pub(crate) fn take_room(&self, bytes: u64) -> Result<(), Spent> {
         let mut kept = self.kept();
         let sum = kept.call_bytes.saturating_add(bytes);
-        if sum > self.limits.call_bytes_max {
-            return Err(Spent {
-                key: "call_bytes_max",
-                max: self.limits.call_bytes_max,
-            });
-        }
+        within("call_bytes_max", self.limits.call_bytes_max, sum)?;
         kept.call_bytes = sum;
         Ok(())
     }
@@ -279,7 +277,7 @@ mod tests {
     use super::*;
 
     fn recorder(limits: Limits) -> Recorder {
-        Recorder::new(Arc::new(limits))
+        Recorder::new(limits)
     }
 
     #[test]

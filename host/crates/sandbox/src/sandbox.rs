@@ -20,7 +20,7 @@ use crate::engine::{self, Allocation};
 use crate::guest::Guest;
 use crate::imports::Imports;
 use crate::refusal::Refusal;
-use crate::tenant::Tenant;
+use crate::tenant::{Binding, Tenant};
 use crate::upload::{self, Structure};
 use crate::wasi;
 
@@ -187,13 +187,15 @@ impl Sandbox {
 
     /// Binds a component to what it may do and what stands behind its imports.
     pub fn tenant(&self, component: Arc<Component>, grants: Grants, imports: Imports) -> Tenant {
-        Tenant {
-            shared: self.shared.clone(),
+        let binding = Binding {
             component,
-            limits: Arc::new(grants.limits.clone()),
-            grants: Arc::new(grants),
+            grants,
             imports,
             steps: None,
+        };
+        Tenant {
+            shared: self.shared.clone(),
+            binding: Arc::new(binding),
         }
     }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use fapo_core::Untrusted;
 use fapo_core::case::{Case, CaseId};
 use fapo_core::chain::ChainInfo;
-use fapo_core::limits::Limits;
 use fapo_core::manifest::{Grants, Role};
 use fapo_core::outcome::{Failure, LimitHit, Outcome};
 use fapo_core::score::Score;
@@ -28,11 +27,19 @@ use crate::sandbox::{Component, Shared};
 #[derive(Clone)]
 pub struct Tenant {
     pub(crate) shared: Arc<Shared>,
+    /// Shared by all its guests, in one piece: what each of them would have to
+    /// count for itself, the cores would quarrel about.
+    pub(crate) binding: Arc<Binding>,
+}
+
+/// What is settled when a tenant is configured.
+#[derive(Clone)]
+pub(crate) struct Binding {
     pub(crate) component: Arc<Component>,
-    pub(crate) grants: Arc<Grants>,
-    pub(crate) limits: Arc<Limits>,
+    pub(crate) grants: Grants,
     pub(crate) imports: Imports,
-    pub(crate) steps: Option<Arc<BTreeSet<String>>>,
+    /// The declared steps; none where they are not known.
+    pub(crate) steps: Option<BTreeSet<String>>,
 }
 
 /// What a guest's work came to, and what the host saw of it.
@@ -76,12 +83,12 @@ pub enum Graded {
 impl Tenant {
     /// Tells whether there is a chain.
     pub fn has_chain(&self) -> bool {
-        self.component.chain.is_some()
+        self.binding.component.chain.is_some()
     }
 
     /// Tells whether there is a scorer.
     pub fn has_scorer(&self) -> bool {
-        self.component.scorer.is_some()
+        self.binding.component.scorer.is_some()
     }
 
     /// Runs what a case takes, all its guests and what lies between them, on the
@@ -96,37 +103,38 @@ impl Tenant {
     /// Returns the tenant with the steps of a description: from now on a call
     /// that names another step is told so.
     pub fn with_steps(mut self, info: &ChainInfo) -> Self {
-        self.steps = Some(Arc::new(
-            info.steps
-                .iter()
-                .map(|step| step.name.as_str().to_owned())
-                .collect(),
-        ));
+        let steps = info
+            .steps
+            .iter()
+            .map(|step| step.name.as_str().to_owned())
+            .collect();
+        Arc::make_mut(&mut self.binding).steps = Some(steps);
         self
     }
 
     /// Returns the tenant with another provider.
     pub fn with_provider(mut self, provider: Arc<dyn Provider>) -> Self {
-        self.imports.provider = Some(provider);
+        Arc::make_mut(&mut self.binding).imports.provider = Some(provider);
         self
     }
 
     /// Returns the tenant with a store of artifacts.
     pub fn with_artifacts(mut self, artifacts: Arc<dyn ArtifactStore>) -> Self {
-        self.imports.artifacts = Some(artifacts);
+        Arc::make_mut(&mut self.binding).imports.artifacts = Some(artifacts);
         self
     }
 
     /// Asks the chain to describe itself, with every import denied.
     pub async fn describe(&self) -> GuestRun<ChainInfo> {
         let indices = self
+            .binding
             .component
             .chain
             .clone()
             .expect("only a chain is asked to describe itself");
-        let bytes_max = self.limits.output_bytes_max;
+        let bytes_max = self.binding.grants.limits.output_bytes_max;
         let mut prepared = self.prepared(Role::Chain, CaseId::default(), 0);
-        prepared.granted.clear();
+        prepared.alone = true;
         self.run(
             prepared,
             Box::new(move |store, instance| {
@@ -150,11 +158,12 @@ impl Tenant {
         seed: u64,
     ) -> GuestRun<Outcome> {
         let indices = self
+            .binding
             .component
             .chain
             .clone()
             .expect("only a chain runs cases");
-        let bytes_max = self.limits.output_bytes_max;
+        let bytes_max = self.binding.grants.limits.output_bytes_max;
         let (id, case, settings) = (
             case.id.clone(),
             convert::test_case(case),
@@ -182,6 +191,7 @@ impl Tenant {
     /// cases of a run ever share an instance.
     pub async fn repeat_chain(&self, case: &Case, settings: &Settings, n: u32) -> GuestRun<u64> {
         let indices = self
+            .binding
             .component
             .chain
             .clone()
@@ -217,6 +227,7 @@ impl Tenant {
     /// Asks the scorer whether a case can be scored at all.
     pub async fn validate_case(&self, case: &Case, seed: u64) -> GuestRun<()> {
         let indices = self
+            .binding
             .component
             .scorer
             .clone()
@@ -239,8 +250,13 @@ impl Tenant {
 
     /// Asks the scorer for a grade.
     pub async fn score(&self, case: &Case, graded: Graded, seed: u64) -> GuestRun<Score> {
-        let indices = self.component.scorer.clone().expect("only a scorer grades");
-        let bytes_max = self.limits.output_bytes_max;
+        let indices = self
+            .binding
+            .component
+            .scorer
+            .clone()
+            .expect("only a scorer grades");
+        let bytes_max = self.binding.grants.limits.output_bytes_max;
         let (id, case) = (case.id.clone(), convert::scored_case(case));
         self.run(
             self.prepared(Role::Scorer, id, seed),
@@ -280,19 +296,14 @@ impl Tenant {
     }
 
     async fn run<T: Send + 'static>(&self, prepared: Prepared, work: Work<T>) -> GuestRun<T> {
-        guest::run(&self.shared, self.component.pre.clone(), prepared, work).await
+        guest::run(&self.shared, prepared, work).await
     }
 
     fn prepared(&self, role: Role, case: CaseId, seed: u64) -> Prepared {
         Prepared {
+            binding: self.binding.clone(),
             role,
-            granted: self.grants.of(role).clone(),
-            limits: self.limits.clone(),
-            imports: self.imports.clone(),
-            steps: match role {
-                Role::Chain => self.steps.clone(),
-                Role::Scorer => None,
-            },
+            alone: false,
             case,
             seed,
         }

@@ -35,7 +35,8 @@ use crate::{guests, report};
 /// Prints one line of JSON. Times are microseconds for one case; `cpu_us` is
 /// all the CPU time of the process, `reused_cpu_us` that of an instance that
 /// runs case after case, `native_cpu_us` the same steps without a sandbox,
-/// `process_cpu_us` a process for each case. `call_10k_us` is what 10 KB more
+/// `process_cpu_us` a process for each case, and `cpu_us_2` is `cpu_us` while two
+/// cores run cases. `call_10k_us` is what 10 KB more
 /// each way add to one call, and `waiting_case_kib` the memory of a case that
 /// waits for a model.
 #[derive(Debug, clap::Args)]
@@ -60,6 +61,7 @@ struct Figures {
     process_cpu_us: f64,
     cases_per_s_1: f64,
     cases_per_s_2: f64,
+    cpu_us_2: f64,
     call_10k_us: f64,
     waiting_case_kib: f64,
     n: u32,
@@ -119,6 +121,7 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
         process_cpu_us: process_cpu_us(&small, &question, n.div_ceil(10).min(300))?,
         cases_per_s_1: alone.cases_per_s,
         cases_per_s_2: together.cases_per_s,
+        cpu_us_2: together.cpu_us,
         // Four calls carry a longer request and a longer answer.
         call_10k_us: (with_long_texts.cpu_us - alone.cpu_us) / 4.0,
         waiting_case_kib,

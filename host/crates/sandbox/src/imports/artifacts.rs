@@ -11,7 +11,7 @@ use super::{ArtifactStore, CallSite};
 use crate::bindings::fapo::tenant::artifacts::{self as wit, Host};
 use crate::convert;
 use crate::guest::Guest;
-use crate::recorder::Spent;
+use crate::recorder::{Spent, within};
 
 impl Host for Guest {
     async fn read(
@@ -23,7 +23,7 @@ impl Host for Guest {
         let read = match call {
             Ok((store, site, at)) => {
                 let read = self.ask(store.read(site, name)).await.answer().await;
-                let bytes_max = self.limits.answer_bytes_max;
+                let bytes_max = self.limits().answer_bytes_max;
                 let read = match read {
                     Ok(data) if data.len() as u64 > bytes_max => {
                         let why = format!(
@@ -59,7 +59,7 @@ impl Host for Guest {
                     .map(|(_, b)| b)
                     .sum::<u64>()
                     + bytes;
-                self.check_bytes("artifact_bytes_max", sum)?;
+                within("artifact_bytes_max", self.limits().artifact_bytes_max, sum)?;
                 let written = self
                     .ask(store.write(site, name.clone(), data))
                     .await
@@ -106,10 +106,15 @@ impl Guest {
         name: Option<&str>,
         bytes: u64,
     ) -> Result<Result<Prepared, ArtifactError>, Spent> {
-        self.counts.artifacts = self.spend("artifact_calls_max", self.counts.artifacts)?;
+        self.counts.artifacts += 1;
+        within(
+            "artifact_calls_max",
+            self.limits().artifact_calls_max,
+            self.counts.artifacts,
+        )?;
         let step = Untrusted::from(step);
-        let store = match self.import(Capability::Artifacts, |imports| imports.artifacts.clone()) {
-            Ok(store) => store,
+        let store = match self.import(Capability::Artifacts, |imports| imports.artifacts.as_ref()) {
+            Ok(store) => store.clone(),
             Err(why) => return Ok(Err(ArtifactError::Denied(why.into()))),
         };
         if let Err(why) = self.check_step(step.as_str()) {

@@ -10,7 +10,7 @@ use crate::bindings::fapo::tenant::provider::Host;
 use crate::bindings::fapo::tenant::types as wit;
 use crate::convert::{self, list_bytes, text_bytes};
 use crate::guest::{Asked, Guest};
-use crate::recorder::Spent;
+use crate::recorder::{Spent, within};
 
 impl Host for Guest {
     async fn generate(
@@ -57,12 +57,18 @@ impl Guest {
         &mut self,
         request: wit::GenerateRequest,
     ) -> Result<Result<Asked<Answered>, ProviderError>, Spent> {
-        self.counts.provider = self.spend("provider_calls_max", self.counts.provider)?;
+        self.counts.provider += 1;
+        within(
+            "provider_calls_max",
+            self.limits().provider_calls_max,
+            self.counts.provider,
+        )?;
         let (step, request) = convert::generate_request(request);
-        let provider = match self.import(Capability::Provider, |imports| imports.provider.clone()) {
-            Ok(provider) => provider,
-            Err(why) => return Ok(Err(ProviderError::Denied(why.into()))),
-        };
+        let provider =
+            match self.import(Capability::Provider, |imports| imports.provider.as_deref()) {
+                Ok(provider) => provider,
+                Err(why) => return Ok(Err(ProviderError::Denied(why.into()))),
+            };
         if let Err(why) = self.check_step(step.as_str()) {
             return Ok(Err(ProviderError::UnknownStep(why)));
         }

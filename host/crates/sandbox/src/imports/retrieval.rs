@@ -10,7 +10,7 @@ use crate::bindings::fapo::tenant::retrieval::Host;
 use crate::bindings::fapo::tenant::types as wit;
 use crate::convert::{self, list_bytes, text_bytes};
 use crate::guest::{Asked, Guest};
-use crate::recorder::Spent;
+use crate::recorder::{Spent, within};
 
 impl Host for Guest {
     async fn search(
@@ -57,13 +57,19 @@ impl Guest {
         &mut self,
         request: wit::SearchRequest,
     ) -> Result<Result<Asked<Answered>, RetrievalError>, Spent> {
-        self.counts.retrieval = self.spend("retrieval_calls_max", self.counts.retrieval)?;
+        self.counts.retrieval += 1;
+        within(
+            "retrieval_calls_max",
+            self.limits().retrieval_calls_max,
+            self.counts.retrieval,
+        )?;
         let (step, request) = convert::search_request(request);
-        let retriever =
-            match self.import(Capability::Retrieval, |imports| imports.retriever.clone()) {
-                Ok(retriever) => retriever,
-                Err(why) => return Ok(Err(RetrievalError::Denied(why.into()))),
-            };
+        let retriever = match self.import(Capability::Retrieval, |imports| {
+            imports.retriever.as_deref()
+        }) {
+            Ok(retriever) => retriever,
+            Err(why) => return Ok(Err(RetrievalError::Denied(why.into()))),
+        };
         if let Err(why) = self.check_step(step.as_str()) {
             return Ok(Err(RetrievalError::UnknownStep(why)));
         }
@@ -73,7 +79,7 @@ impl Guest {
                 "the query is empty".into(),
             )));
         }
-        let k_max = self.limits.retrieval_k_max;
+        let k_max = self.limits().retrieval_k_max;
         if request.k == 0 || u64::from(request.k) > k_max {
             let why = format!(
                 "`k` is {}, and must be from 1 to {k_max} (`retrieval_k_max`)",

@@ -11,16 +11,21 @@ use crate::bindings::fapo::tenant::tools::{self as wit, Host};
 use crate::bindings::fapo::tenant::types::ToolDefinition;
 use crate::convert::{self, text_bytes};
 use crate::guest::{Asked, Guest};
-use crate::recorder::Spent;
+use crate::recorder::{Spent, within};
 
 impl Host for Guest {
     async fn list(
         &mut self,
         step: String,
     ) -> wasmtime::Result<Result<Vec<ToolDefinition>, wit::ToolError>> {
-        self.counts.tools = self.spend("tool_calls_max", self.counts.tools)?;
+        self.counts.tools += 1;
+        within(
+            "tool_calls_max",
+            self.limits().tool_calls_max,
+            self.counts.tools,
+        )?;
         let step = Untrusted::from(step);
-        let tools = match self.import(Capability::Tools, |imports| imports.tools.clone()) {
+        let tools = match self.import(Capability::Tools, |imports| imports.tools.as_deref()) {
             Ok(tools) => tools,
             Err(why) => return Ok(Err(wit::ToolError::Denied(why))),
         };
@@ -86,9 +91,14 @@ impl Guest {
         &mut self,
         request: wit::ToolRequest,
     ) -> Result<Result<Asked<Answered>, ToolError>, Spent> {
-        self.counts.tools = self.spend("tool_calls_max", self.counts.tools)?;
+        self.counts.tools += 1;
+        within(
+            "tool_calls_max",
+            self.limits().tool_calls_max,
+            self.counts.tools,
+        )?;
         let (step, request) = convert::tool_request(request);
-        let tools = match self.import(Capability::Tools, |imports| imports.tools.clone()) {
+        let tools = match self.import(Capability::Tools, |imports| imports.tools.as_deref()) {
             Ok(tools) => tools,
             Err(why) => return Ok(Err(ToolError::Denied(why.into()))),
         };

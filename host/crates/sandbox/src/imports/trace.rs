@@ -19,7 +19,7 @@ impl Host for Guest {
             Ok(visit) => visit,
             Err(out_of_order) => return Ok(Err(refusal(out_of_order, step))),
         };
-        let Some(trace) = self.imports.trace.clone() else {
+        let Some(trace) = self.replay() else {
             return Ok(Ok(wit::Directive::Run));
         };
         let mut site = self.site(step.as_str().into(), 0);
