@@ -351,7 +351,7 @@ mod tests {
             ..GenerateRequest::default()
         };
         let completion = Script::open(&path)
-            .map_err(|e| panic!("{:?}", e.chain()))?
+            .unwrap_or_else(|error| panic!("{:?}", error.chain()))
             .answer(&request)
             .1?;
         Ok(completion.choices[0].text.as_str().into())

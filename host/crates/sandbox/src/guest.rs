@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use fapo_core::Untrusted;
+use fapo_core::call::{ArtifactError, ProviderError, RetrievalError, ToolError};
 use fapo_core::case::CaseId;
 use fapo_core::limits::Limits;
 use fapo_core::manifest::{Capability, Role};
@@ -106,21 +107,29 @@ impl Guest {
         }
     }
 
-    /// Returns what stands behind an import, or why nothing does.
-    pub(crate) fn import<'a, T: ?Sized>(
+    /// Returns what stands behind an import that a step calls, or why the call
+    /// is not admitted.
+    pub(crate) fn admit<'a, T: ?Sized>(
         &'a self,
         capability: Capability,
+        step: &Untrusted,
         behind: impl FnOnce(&'a Imports) -> Option<&'a T>,
-    ) -> Result<&'a T, String> {
+    ) -> Result<&'a T, NotAdmitted> {
         let name = capability.name();
         if self.alone || !self.binding.grants.of(self.role).contains(&capability) {
             let role = match self.role {
                 Role::Chain => "chain",
                 Role::Scorer => "scorer",
             };
-            return Err(format!("`{name}` is not granted to the {role}"));
+            return Err(NotAdmitted::Denied(format!(
+                "`{name}` is not granted to the {role}"
+            )));
         }
-        behind(&self.binding.imports).ok_or_else(|| format!("this run has no `{name}`"))
+        let behind = behind(&self.binding.imports)
+            .ok_or_else(|| NotAdmitted::Denied(format!("this run has no `{name}`")))?;
+        self.check_step(step.as_str())
+            .map_err(NotAdmitted::UnknownStep)?;
+        Ok(behind)
     }
 
     /// Returns who decides what becomes of the steps, where somebody does.
@@ -178,6 +187,27 @@ impl Guest {
         }
     }
 }
+
+/// Why a call is not admitted, whatever it asks for.
+pub(crate) enum NotAdmitted {
+    Denied(String),
+    UnknownStep(Untrusted),
+}
+
+macro_rules! is_told_as {
+    ($($error:ident)+) => {
+        $(impl From<NotAdmitted> for $error {
+            fn from(refused: NotAdmitted) -> Self {
+                match refused {
+                    NotAdmitted::Denied(why) => Self::Denied(why.into()),
+                    NotAdmitted::UnknownStep(step) => Self::UnknownStep(step),
+                }
+            }
+        })+
+    };
+}
+
+is_told_as!(ProviderError RetrievalError ToolError ArtifactError);
 
 /// A question on its way.
 pub(crate) enum Asked<T> {

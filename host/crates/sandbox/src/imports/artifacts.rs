@@ -113,13 +113,12 @@ impl Guest {
             self.counts.artifacts,
         )?;
         let step = Untrusted::from(step);
-        let store = match self.import(Capability::Artifacts, |imports| imports.artifacts.as_ref()) {
+        let store = match self.admit(Capability::Artifacts, &step, |imports| {
+            imports.artifacts.as_ref()
+        }) {
             Ok(store) => store.clone(),
-            Err(why) => return Ok(Err(ArtifactError::Denied(why.into()))),
+            Err(refused) => return Ok(Err(refused.into())),
         };
-        if let Err(why) = self.check_step(step.as_str()) {
-            return Ok(Err(ArtifactError::UnknownStep(why)));
-        }
         if name.is_some_and(|name| !is_artifact_name(name)) {
             return Ok(Err(ArtifactError::InvalidName(
                 "a name is 1 to 128 of `A-Z a-z 0-9 . _ -`, and does not begin with a dot".into(),

@@ -64,14 +64,12 @@ impl Guest {
             self.counts.provider,
         )?;
         let (step, request) = convert::generate_request(request);
-        let provider =
-            match self.import(Capability::Provider, |imports| imports.provider.as_deref()) {
-                Ok(provider) => provider,
-                Err(why) => return Ok(Err(ProviderError::Denied(why.into()))),
-            };
-        if let Err(why) = self.check_step(step.as_str()) {
-            return Ok(Err(ProviderError::UnknownStep(why)));
-        }
+        let provider = match self.admit(Capability::Provider, &step, |imports| {
+            imports.provider.as_deref()
+        }) {
+            Ok(provider) => provider,
+            Err(refused) => return Ok(Err(refused.into())),
+        };
         self.check_request(request_bytes(&request))?;
         if let Some(why) = shape_error(&request) {
             return Ok(Err(ProviderError::InvalidRequest(why.into())));

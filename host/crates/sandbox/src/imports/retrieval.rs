@@ -64,15 +64,12 @@ impl Guest {
             self.counts.retrieval,
         )?;
         let (step, request) = convert::search_request(request);
-        let retriever = match self.import(Capability::Retrieval, |imports| {
+        let retriever = match self.admit(Capability::Retrieval, &step, |imports| {
             imports.retriever.as_deref()
         }) {
             Ok(retriever) => retriever,
-            Err(why) => return Ok(Err(RetrievalError::Denied(why.into()))),
+            Err(refused) => return Ok(Err(refused.into())),
         };
-        if let Err(why) = self.check_step(step.as_str()) {
-            return Ok(Err(RetrievalError::UnknownStep(why)));
-        }
         self.check_request(text_bytes([&request.index, &request.query]))?;
         if request.query.as_str().trim().is_empty() {
             return Ok(Err(RetrievalError::InvalidRequest(

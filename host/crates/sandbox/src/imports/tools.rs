@@ -25,13 +25,10 @@ impl Host for Guest {
             self.counts.tools,
         )?;
         let step = Untrusted::from(step);
-        let tools = match self.import(Capability::Tools, |imports| imports.tools.as_deref()) {
+        let tools = match self.admit(Capability::Tools, &step, |imports| imports.tools.as_deref()) {
             Ok(tools) => tools,
-            Err(why) => return Ok(Err(wit::ToolError::Denied(why))),
+            Err(refused) => return Ok(Err(convert::tool_error_out(refused.into()))),
         };
-        if let Err(why) = self.check_step(step.as_str()) {
-            return Ok(Err(wit::ToolError::UnknownStep(why.into_string())));
-        }
         let listed = self
             .ask(tools.list(self.site(step, 0)))
             .await
@@ -98,13 +95,10 @@ impl Guest {
             self.counts.tools,
         )?;
         let (step, request) = convert::tool_request(request);
-        let tools = match self.import(Capability::Tools, |imports| imports.tools.as_deref()) {
+        let tools = match self.admit(Capability::Tools, &step, |imports| imports.tools.as_deref()) {
             Ok(tools) => tools,
-            Err(why) => return Ok(Err(ToolError::Denied(why.into()))),
+            Err(refused) => return Ok(Err(refused.into())),
         };
-        if let Err(why) = self.check_step(step.as_str()) {
-            return Ok(Err(ToolError::UnknownStep(why)));
-        }
         self.check_request(text_bytes([&request.name, &request.arguments]))?;
         if serde_json::from_str::<serde::de::IgnoredAny>(request.arguments.as_str()).is_err() {
             return Ok(Err(ToolError::InvalidRequest(
