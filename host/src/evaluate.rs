@@ -7,15 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use fapo_core::artifact::{ResultRow, TimingRow};
-use fapo_core::case::{Case, CaseId};
+use fapo_core::case::Case;
 use fapo_core::manifest::Role;
-use fapo_core::outcome::{Failure, Outcome};
+use fapo_core::outcome::Failure;
 use fapo_core::score::{Interval, Mean};
 use fapo_core::settings::Settings;
 use fapo_core::trace::{CallBody, CaseTrace};
 use fapo_sandbox::tenant::{Graded, GuestRun, Tenant, Used};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -24,6 +23,7 @@ use crate::dataset::Source;
 use crate::exit::CommandResult;
 use crate::report::{self, Progress};
 use crate::run_dir::{Lines, RunDir};
+use crate::seed;
 
 /// What a run does with each case.
 pub(crate) struct Plan {
@@ -216,7 +216,9 @@ struct Done {
 
 async fn run_case(plan: &Plan, case: &Case) -> Done {
     let began = Instant::now();
-    let seed = seed(&case.id);
+    // A guest's clock and randomness are made of the case, and of nothing that
+    // changes from run to run.
+    let seed = seed::of(case.id.as_str());
     let ran = match &plan.settings {
         Ok(settings) => plan.tenant.run_chain(case, settings, seed).await,
         Err(failure) => GuestRun {
@@ -225,25 +227,27 @@ async fn run_case(plan: &Plan, case: &Case) -> Done {
             used: Used::default(),
         },
     };
+    // A row without an expected value has nothing to be graded against.
+    let graded = plan.tenant.has_scorer() && case.is_labelled();
     let scored = match &ran.result {
-        // A row without an expected value has nothing to be graded against.
-        _ if !plan.tenant.has_scorer() || !case.is_labelled() => None,
         // A case that failed is scored as empty, and nobody needs to be asked what that is worth.
-        Err(_) => None,
-        Ok(outcome) => {
-            let graded = Graded::Pipeline {
+        Ok(outcome) if graded => {
+            let pipeline = Graded::Pipeline {
                 outcome: outcome.clone(),
                 visits: ran.trace.visits.clone(),
                 profile: String::new(),
             };
-            Some(plan.tenant.score(case, graded, seed).await)
+            Some(plan.tenant.score(case, pipeline, seed).await)
         }
+        _ => None,
     };
-    let row = row(
-        plan,
+    let row = ResultRow::new(
         case,
-        &ran,
-        scored.as_ref().map(|scored| &scored.result),
+        (&ran.result, &ran.trace),
+        scored
+            .as_ref()
+            .map(|scored| (&scored.result, &scored.trace)),
+        graded,
     );
     let timing = TimingRow {
         case_id: case.id.clone(),
@@ -276,34 +280,6 @@ async fn run_case(plan: &Plan, case: &Case) -> Done {
         tokens,
         cpu_us: timing.chain_cpu_us + timing.scorer_cpu_us,
     }
-}
-
-fn row(
-    plan: &Plan,
-    case: &Case,
-    ran: &GuestRun<Outcome>,
-    scored: Option<&Result<fapo_core::score::Score, Failure>>,
-) -> ResultRow {
-    let mut row = ResultRow::new(case, &ran.result, &ran.trace, scored);
-    if ran.result.is_err()
-        && row.world_failure.is_none()
-        && plan.tenant.has_scorer()
-        && case.is_labelled()
-    {
-        row.composite_score = Some(0.0);
-    }
-    row
-}
-
-/// What a guest's clock and randomness are made of: the case, and nothing that
-/// changes from run to run.
-fn seed(case: &CaseId) -> u64 {
-    let digest = Sha256::digest(case.as_str().as_bytes());
-    u64::from_le_bytes(
-        digest[..8]
-            .try_into()
-            .expect("a digest has more than 8 bytes"),
-    )
 }
 
 fn count<'a>(bodies: impl Iterator<Item = &'a CallBody>) -> (Calls, Tokens) {

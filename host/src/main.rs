@@ -13,6 +13,7 @@ mod manifest;
 mod artifacts;
 mod dataset;
 mod providers;
+mod seed;
 
 mod evaluate;
 mod report;

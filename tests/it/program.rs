@@ -406,6 +406,42 @@ fn the_world_failing_is_not_a_wrong_answer() {
 }
 
 #[test]
+fn the_world_failing_under_a_judge_is_not_a_wrong_answer_either() {
+    let desk = Desk::new();
+    let rules = desk.file("rules.jsonl", r#"{"match": "", "status": 503}"#);
+    let manifest = desk.file(
+        "tenant.toml",
+        "id = \"a\"\n[capabilities]\nscorer = [\"provider\"]\n",
+    );
+    let case = r#"{"case_id": "x", "context": {"attack": "leak-statics"}, "expected": "x", "metadata": {"attack": "scorer-judge"}}"#;
+    let provider = format!("script:{rules}");
+    let run = desk.json(&[
+        "run",
+        &hostile(),
+        "--input",
+        case,
+        "--provider",
+        &provider,
+        "--manifest",
+        &manifest,
+        "--json",
+    ]);
+    assert_eq!(
+        (run["status"].as_str(), run["failures"]["world"].as_u64()),
+        (Some("degraded"), Some(1))
+    );
+    assert_eq!(run["cases"][0]["composite_score"], Value::Null);
+}
+
+#[test]
+fn a_case_that_failed_is_scored_as_nothing() {
+    let desk = Desk::new();
+    let case = r#"{"case_id": "x", "context": {"attack": "crash-panic"}, "expected": "x"}"#;
+    let run = desk.json(&["run", &hostile(), "--input", case, "--json"]);
+    assert_eq!(run["cases"][0]["composite_score"], 0.0);
+}
+
+#[test]
 fn a_manifest_decides_what_a_component_may_do() {
     let desk = Desk::new();
     let manifest = desk.file("tenant.toml", "id = \"a\"\n[capabilities]\nchain = []\n");

@@ -29,9 +29,9 @@ use fapo_sandbox::CallSite;
 use fapo_sandbox::imports::{Answer, Provider};
 use regex::Regex;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use crate::exit::{CommandError, CommandResult, file_error};
+use crate::seed;
 
 /// What the scripted model calls itself.
 const MODEL: &str = "script";
@@ -166,7 +166,7 @@ impl Rule {
                 _ => ProviderError::Other(why),
             });
         }
-        let key = Key::of(all);
+        let key = Key(seed::of(all));
         let n_choices = request.params.choices.unwrap_or(1).min(16);
         let choices: Vec<_> = (0..n_choices)
             .map(|nth| {
@@ -305,15 +305,6 @@ fn made_up(reply: &mut String, key: Key, n: usize) {
 struct Key(u64);
 
 impl Key {
-    fn of(text: &str) -> Self {
-        let digest = Sha256::digest(text.as_bytes());
-        Self(u64::from_le_bytes(
-            digest[..8]
-                .try_into()
-                .expect("a digest has more than 8 bytes"),
-        ))
-    }
-
     /// Another key, decided by this one (splitmix64).
     fn nth(self, n: u64) -> Self {
         let mut z = self.0.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));

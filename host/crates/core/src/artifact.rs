@@ -61,18 +61,27 @@ pub type Ran<T> = Result<T, Failure>;
 
 impl ResultRow {
     /// Puts together what chain and scorer left of a case.
+    ///
+    /// A case that is `graded` has a score: a chain or a scorer that fails gives
+    /// no points, so that failing never pays. One that the world touched, under
+    /// the chain or under the scorer's judge, has none.
     pub fn new(
         case: &Case,
-        ran: &Ran<Outcome>,
-        trace: &CaseTrace,
-        scored: Option<&Ran<Score>>,
+        ran: (&Ran<Outcome>, &CaseTrace),
+        scored: Option<(&Ran<Score>, &CaseTrace)>,
+        graded: bool,
     ) -> Self {
-        let world_failure = trace.world_failures().next().map(|(step, why)| Diagnostic {
-            name: step.clone(),
-            text: why.clone(),
-        });
-        let score = scored.and_then(|scored| scored.as_ref().ok());
-        let scorer_failure = scored.and_then(|scored| scored.as_ref().err());
+        let (ran, trace) = ran;
+        let traces = std::iter::once(trace).chain(scored.map(|(_, trace)| trace));
+        let world_failure = traces
+            .flat_map(CaseTrace::world_failures)
+            .next()
+            .map(|(step, why)| Diagnostic {
+                name: step.clone(),
+                text: why.clone(),
+            });
+        let score = scored.and_then(|(scored, _)| scored.as_ref().ok());
+        let scorer_failure = scored.and_then(|(scored, _)| scored.as_ref().err());
         let mut diagnostics: Vec<Diagnostic> = Vec::new();
         if let Ok(outcome) = ran {
             diagnostics.extend(outcome.diagnostics.iter().map(|(name, text)| Diagnostic {
@@ -93,13 +102,8 @@ impl ResultRow {
                 .as_ref()
                 .map(|outcome| outcome.output_text.clone())
                 .unwrap_or_default(),
-            composite_score: match scored {
-                // A scorer that fails gives no points, so that failing never pays.
-                Some(scored) if world_failure.is_none() => {
-                    Some(scored.as_ref().map_or(0.0, |s| s.composite))
-                }
-                _ => None,
-            },
+            composite_score: (graded && world_failure.is_none())
+                .then(|| score.map_or(0.0, |score| score.composite)),
             score_breakdown: score
                 .map(|score| {
                     score
