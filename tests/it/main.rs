@@ -12,3 +12,4 @@ mod outside;
 mod program;
 mod readme;
 mod replay;
+mod scorer;

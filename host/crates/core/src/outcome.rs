@@ -47,6 +47,16 @@ pub struct LimitHit {
     pub value: u64,
 }
 
+impl LimitHit {
+    /// Returns a key with its value.
+    pub fn new(key: &str, value: u64) -> Self {
+        Self {
+            key: key.into(),
+            value,
+        }
+    }
+}
+
 /// What ended a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -41,6 +41,9 @@ const WORDS_BYTES_MAX: u64 = 16 << 10;
 /// How much address space compiling takes for each byte of the component.
 const ADDRESS_BYTES_PER_BYTE: u64 = 8;
 
+/// The keys that make up the limit of its CPU time.
+const CPU_KEYS: &str = "`compile_cpu_ms_max` and `compile_cpu_ms_per_mib`";
+
 /// What the child's exit code says, when it is not a signal.
 const EXIT_INVALID: i32 = 3;
 
@@ -162,7 +165,7 @@ impl Compiler {
             io::Result::Ok((code, words, status))
         };
         let wall = CompileError::Refused(Refusal::CompileLimit {
-            key: "`compile_cpu_ms_max` and `compile_cpu_ms_per_mib`",
+            key: CPU_KEYS,
             max: WALL_MAX.as_secs(),
             unit: "s by the clock on the wall",
         });
@@ -182,11 +185,7 @@ impl Compiler {
             |key, max, unit| CompileError::Refused(Refusal::CompileLimit { key, max, unit });
         match status.signal() {
             Some(signal) if signal == Signal::XCPU.as_raw() || signal == Signal::KILL.as_raw() => {
-                Err(limit(
-                    "`compile_cpu_ms_max` and `compile_cpu_ms_per_mib`",
-                    cpu_s * 1000,
-                    "ms of CPU time",
-                ))
+                Err(limit(CPU_KEYS, cpu_s * 1000, "ms of CPU time"))
             }
             // An allocation that fails ends the process in one of these ways.
             Some(signal)

@@ -1,7 +1,5 @@
 //! How a guest ended, told apart: by which limit, by which trap, by itself.
 
-use std::sync::Arc;
-
 use fapo_core::Untrusted;
 use fapo_core::manifest::Role;
 use fapo_core::outcome::{Failure, FailureKind, LimitHit};
@@ -62,14 +60,14 @@ pub(crate) struct Misfit(pub(crate) String);
 
 /// What is known about a guest when it has ended.
 pub(crate) struct Ended<'a> {
-    recorder: &'a Arc<Recorder>,
+    recorder: &'a Recorder,
     role: Role,
     cpu_ms: u64,
     wall_ms: u64,
 }
 
 impl<'a> Ended<'a> {
-    pub(crate) fn new(recorder: &'a Arc<Recorder>, role: Role, cpu_ms: u64, wall_ms: u64) -> Self {
+    pub(crate) fn new(recorder: &'a Recorder, role: Role, cpu_ms: u64, wall_ms: u64) -> Self {
         Self {
             recorder,
             role,
@@ -88,10 +86,7 @@ impl<'a> Ended<'a> {
 
     /// It outlived its time on the wall.
     pub(crate) fn by_clock(&self) -> Failure {
-        let limit = LimitHit {
-            key: self.key("wall_ms_max").into(),
-            value: self.wall_ms,
-        };
+        let limit = LimitHit::new(self.key("wall_ms_max"), self.wall_ms);
         let message = format!(
             "the guest was stopped after {} ms by the clock on the wall",
             self.wall_ms
@@ -127,10 +122,7 @@ impl<'a> Ended<'a> {
         denied: Option<LimitHit>,
     ) -> (FailureKind, String, Option<LimitHit>) {
         if let Some(spent) = error.downcast_ref::<Spent>() {
-            let limit = LimitHit {
-                key: spent.key.into(),
-                value: spent.max,
-            };
+            let limit = LimitHit::new(spent.key, spent.max);
             return (FailureKind::Refused, spent.to_string(), Some(limit));
         }
         if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
@@ -163,10 +155,7 @@ impl<'a> Ended<'a> {
     ) -> (FailureKind, String, Option<LimitHit>) {
         match trap {
             Trap::Interrupt => {
-                let limit = LimitHit {
-                    key: self.key("cpu_ms_max").into(),
-                    value: self.cpu_ms,
-                };
+                let limit = LimitHit::new(self.key("cpu_ms_max"), self.cpu_ms);
                 let message = format!("the guest was stopped after {} ms of CPU time", self.cpu_ms);
                 (FailureKind::Cpu, message, Some(limit))
             }
@@ -213,10 +202,7 @@ impl<'a> Ended<'a> {
                 return (
                     FailureKind::Refused,
                     spent.to_string(),
-                    Some(LimitHit {
-                        key: key.into(),
-                        value,
-                    }),
+                    Some(LimitHit::new(key, value)),
                 );
             }
         }
@@ -240,10 +226,10 @@ impl<'a> Ended<'a> {
 
     fn failure(&self, kind: FailureKind, message: Untrusted, limit: Option<LimitHit>) -> Failure {
         let limit = match kind {
-            FailureKind::Stack => Some(LimitHit {
-                key: "stack_bytes_max".into(),
-                value: self.recorder.limits().stack_bytes_max,
-            }),
+            FailureKind::Stack => Some(LimitHit::new(
+                "stack_bytes_max",
+                self.recorder.limits().stack_bytes_max,
+            )),
             _ => limit,
         };
         Failure {

@@ -134,10 +134,7 @@ impl MemoryMeter {
     }
 
     fn deny(&mut self, key: &str, value: u64) -> wasmtime::Result<bool> {
-        self.denied = Some(LimitHit {
-            key: key.into(),
-            value,
-        });
+        self.denied = Some(LimitHit::new(key, value));
         Ok(false)
     }
 }

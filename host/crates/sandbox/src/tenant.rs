@@ -126,12 +126,7 @@ impl Tenant {
 
     /// Asks the chain to describe itself, with every import denied.
     pub async fn describe(&self) -> GuestRun<ChainInfo> {
-        let indices = self
-            .binding
-            .component
-            .chain
-            .clone()
-            .expect("only a chain is asked to describe itself");
+        let indices = self.chain();
         let bytes_max = self.binding.grants.limits.output_bytes_max;
         let mut prepared = self.prepared(Role::Chain, CaseId::default(), 0);
         prepared.alone = true;
@@ -157,12 +152,7 @@ impl Tenant {
         settings: &Settings,
         seed: u64,
     ) -> GuestRun<Outcome> {
-        let indices = self
-            .binding
-            .component
-            .chain
-            .clone()
-            .expect("only a chain runs cases");
+        let indices = self.chain();
         let bytes_max = self.binding.grants.limits.output_bytes_max;
         let (id, case, settings) = (
             case.id.clone(),
@@ -190,12 +180,7 @@ impl Tenant {
     /// For measurements alone: what it saves is the price of isolation. No two
     /// cases of a run ever share an instance.
     pub async fn repeat_chain(&self, case: &Case, settings: &Settings, n: u32) -> GuestRun<u64> {
-        let indices = self
-            .binding
-            .component
-            .chain
-            .clone()
-            .expect("only a chain runs cases");
+        let indices = self.chain();
         let (id, case, settings) = (
             case.id.clone(),
             convert::test_case(case),
@@ -226,12 +211,7 @@ impl Tenant {
 
     /// Asks the scorer whether a case can be scored at all.
     pub async fn validate_case(&self, case: &Case, seed: u64) -> GuestRun<()> {
-        let indices = self
-            .binding
-            .component
-            .scorer
-            .clone()
-            .expect("only a scorer validates cases");
+        let indices = self.scorer();
         let (id, case) = (case.id.clone(), convert::scored_case(case));
         self.run(
             self.prepared(Role::Scorer, id, seed),
@@ -250,12 +230,7 @@ impl Tenant {
 
     /// Asks the scorer for a grade.
     pub async fn score(&self, case: &Case, graded: Graded, seed: u64) -> GuestRun<Score> {
-        let indices = self
-            .binding
-            .component
-            .scorer
-            .clone()
-            .expect("only a scorer grades");
+        let indices = self.scorer();
         let bytes_max = self.binding.grants.limits.output_bytes_max;
         let (id, case) = (case.id.clone(), convert::scored_case(case));
         self.run(
@@ -295,6 +270,16 @@ impl Tenant {
         .await
     }
 
+    fn chain(&self) -> chain::GuestIndices {
+        let chain = self.binding.component.chain.clone();
+        chain.expect("whoever asks for a chain knows that there is one")
+    }
+
+    fn scorer(&self) -> scorer::GuestIndices {
+        let scorer = self.binding.component.scorer.clone();
+        scorer.expect("whoever asks for a scorer knows that there is one")
+    }
+
     async fn run<T: Send + 'static>(&self, prepared: Prepared, work: Work<T>) -> GuestRun<T> {
         guest::run(&self.shared, prepared, work).await
     }
@@ -324,10 +309,7 @@ fn fits<T: Sized>(
     if bytes <= bytes_max {
         return Ok(answer);
     }
-    let limit = LimitHit {
-        key: "output_bytes_max".into(),
-        value: bytes_max,
-    };
+    let limit = LimitHit::new("output_bytes_max", bytes_max);
     let message =
         format!("the answer has {bytes} bytes, and `output_bytes_max` allows {bytes_max}");
     Err(Returned::over_limit(message, limit))

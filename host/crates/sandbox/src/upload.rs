@@ -5,8 +5,6 @@
 //! sizes, counts, nesting, and the names it imports and exports. What passes may still be wrong wasm;
 //! the compiler, in its child process, says so.
 
-use std::collections::BTreeSet;
-
 use fapo_core::Untrusted;
 use fapo_core::limits::Limits;
 use serde::Serialize;
@@ -70,7 +68,7 @@ const CONTRACT_IMPORTS: [&str; 7] = [
 /// The interfaces of WASI 0.2 that a standard library names even where a
 /// program uses none. What stands behind them is a virtual clock, seeded
 /// randomness, captured output, and denials.
-const WASI_IMPORTS: [&str; 28] = [
+const WASI_IMPORTS: [&str; 27] = [
     "wasi:cli/environment",
     "wasi:cli/exit",
     "wasi:cli/stderr",
@@ -98,8 +96,6 @@ const WASI_IMPORTS: [&str; 28] = [
     "wasi:sockets/tcp-create-socket",
     "wasi:sockets/udp",
     "wasi:sockets/udp-create-socket",
-    // Named by some toolchains, with nothing in it.
-    "wasi:io/types",
 ];
 
 /// Reads the structure of an upload, and refuses what breaks a limit.
@@ -109,7 +105,6 @@ const WASI_IMPORTS: [&str; 28] = [
 pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Structure, Refusal> {
     check_kind(bytes)?;
     within("component_bytes_max", "bytes", bytes.len() as u64, limits)?;
-    check_kind(bytes)?;
     let mut reader = Reader {
         found: Structure {
             bytes: bytes.len() as u64,
@@ -135,8 +130,8 @@ pub fn check_names(found: &Structure) -> Result<(), Refusal> {
     if let Some(unknown) = found.imports.iter().find(|name| !is_given(name.as_str())) {
         return Err(Refusal::Import(unknown.clone()));
     }
-    let exports: BTreeSet<_> = found.exports.iter().map(Untrusted::as_str).collect();
-    if exports.contains(CHAIN) || exports.contains(SCORER) {
+    let ours = |name: &Untrusted| [CHAIN, SCORER].contains(&name.as_str());
+    if found.exports.iter().any(ours) {
         Ok(())
     } else {
         Err(Refusal::NoExport)
