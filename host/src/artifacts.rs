@@ -52,7 +52,7 @@ impl DiskArtifacts {
 impl ArtifactStore for DiskArtifacts {
     fn read(&self, site: CallSite, name: String) -> Answer<Result<Vec<u8>, ArtifactError>> {
         self.ask(move |dirs| {
-            for dir in [dirs.inputs.as_ref(), dirs.of(&site.case)?.as_ref()]
+            for dir in [dirs.inputs.as_ref(), dirs.of(&site)?.as_ref()]
                 .into_iter()
                 .flatten()
             {
@@ -80,7 +80,7 @@ impl ArtifactStore for DiskArtifacts {
             {
                 return Err(ArtifactError::ReadOnly(name.into()));
             }
-            let case = folder(&site.case);
+            let case = folder(&site.case, site.repeat);
             let written = (|| {
                 dirs.cases.create_dir_all(&case)?;
                 let dir = dirs.cases.open_dir(&case)?;
@@ -97,7 +97,7 @@ impl ArtifactStore for DiskArtifacts {
             let mut infos = Vec::new();
             for (dir, read_only) in [
                 (dirs.inputs.as_ref(), true),
-                (dirs.of(&site.case)?.as_ref(), false),
+                (dirs.of(&site)?.as_ref(), false),
             ] {
                 let Some(dir) = dir else { continue };
                 for entry in dir.entries().map_err(unavailable)? {
@@ -121,8 +121,8 @@ impl ArtifactStore for DiskArtifacts {
 
 impl Dirs {
     /// Returns the directory of a case, if it has written anything.
-    fn of(&self, case: &CaseId) -> Result<Option<Dir>, ArtifactError> {
-        match self.cases.open_dir(folder(case)) {
+    fn of(&self, site: &CallSite) -> Result<Option<Dir>, ArtifactError> {
+        match self.cases.open_dir(folder(&site.case, site.repeat)) {
             Ok(dir) => Ok(Some(dir)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unavailable(error)),
@@ -131,9 +131,14 @@ impl Dirs {
 }
 
 /// Returns the name of a case's directory: an id may hold anything, its digest
-/// is always a name, and no two ids share one.
-fn folder(case: &CaseId) -> String {
-    format!("{:x}", Sha256::digest(case.as_str().as_bytes()))
+/// is always a name, and no two ids share one. Each repeat has its own.
+fn folder(case: &CaseId, repeat: u32) -> String {
+    let digest = Sha256::digest(case.as_str().as_bytes());
+    if repeat == 1 {
+        format!("{digest:x}")
+    } else {
+        format!("{digest:x}-{repeat}")
+    }
 }
 
 fn unavailable(error: io::Error) -> ArtifactError {
@@ -149,6 +154,7 @@ mod tests {
         CallSite {
             role: Role::Chain,
             case: case.into(),
+            repeat: 1,
             step: "s".into(),
             visit: 1,
             seq: 0,
@@ -171,6 +177,21 @@ mod tests {
         let foreign = store.read(site("b"), "x".into()).await;
         assert_eq!(foreign, Err(ArtifactError::NotFound("x".into())));
         assert_eq!(store.list(site("b")).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn each_repeat_of_a_case_has_a_space_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = DiskArtifacts::open(None, &dir.path().join("cases")).unwrap();
+        let again = CallSite {
+            repeat: 2,
+            ..site("a")
+        };
+        store
+            .write(site("a"), "x".into(), b"1".into())
+            .await
+            .unwrap();
+        assert_eq!(store.list(again).await.unwrap(), []);
     }
 
     #[tokio::test]

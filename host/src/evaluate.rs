@@ -13,7 +13,7 @@ use fapo_core::outcome::Failure;
 use fapo_core::score::{Interval, Mean};
 use fapo_core::settings::Settings;
 use fapo_core::trace::{CallBody, CaseTrace};
-use fapo_sandbox::tenant::{Graded, GuestRun, Tenant, Used};
+use fapo_sandbox::tenant::{Attempt, Graded, GuestRun, Tenant, Used};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -218,9 +218,9 @@ async fn run_case(plan: &Plan, case: &Case) -> Done {
     let began = Instant::now();
     // A guest's clock and randomness are made of the case, and of nothing that
     // changes from run to run.
-    let seed = seed::of(case.id.as_str());
+    let attempt = Attempt::first(seed::of(case.id.as_str()));
     let ran = match &plan.settings {
-        Ok(settings) => plan.tenant.run_chain(case, settings, seed).await,
+        Ok(settings) => plan.tenant.run_chain(case, settings, attempt).await,
         Err(failure) => GuestRun {
             result: Err(failure.clone()),
             trace: CaseTrace::default(),
@@ -237,12 +237,13 @@ async fn run_case(plan: &Plan, case: &Case) -> Done {
                 visits: ran.trace.visits.clone(),
                 profile: String::new(),
             };
-            Some(plan.tenant.score(case, pipeline, seed).await)
+            Some(plan.tenant.score(case, pipeline, attempt).await)
         }
         _ => None,
     };
     let row = ResultRow::new(
         case,
+        1,
         (&ran.result, &ran.trace),
         scored
             .as_ref()
@@ -251,6 +252,8 @@ async fn run_case(plan: &Plan, case: &Case) -> Done {
     );
     let timing = TimingRow {
         case_id: case.id.clone(),
+        repeat: 1,
+        queue_us: 0,
         wall_us: began.elapsed().as_micros() as u64,
         chain_cpu_us: ran.used.cpu_us,
         scorer_cpu_us: scored.as_ref().map_or(0, |scored| scored.used.cpu_us),
@@ -262,6 +265,7 @@ async fn run_case(plan: &Plan, case: &Case) -> Done {
             .map(|v| (v.step.clone(), v.visit, v.span))
             .collect(),
         call_timings: ran.trace.calls.iter().map(|call| call.span).collect(),
+        judge_timings: vec![],
     };
     let judged = scored
         .as_ref()
@@ -289,7 +293,7 @@ fn count<'a>(bodies: impl Iterator<Item = &'a CallBody>) -> (Calls, Tokens) {
         match body {
             CallBody::Generate { answer, .. } => {
                 calls.generate += 1;
-                if let Some(Ok(completion)) = answer {
+                if let Some(completion) = answer {
                     tokens.input += u64::from(completion.usage.input_tokens.unwrap_or(0));
                     tokens.output += u64::from(completion.usage.output_tokens.unwrap_or(0));
                 }

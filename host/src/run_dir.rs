@@ -52,7 +52,7 @@ impl Lines {
         push(&mut lines.results, result);
         push(&mut lines.timings, timing);
         for (role, calls) in calls {
-            CallRow::of(case, *role, calls).for_each(|row| push(&mut lines.calls, &row));
+            CallRow::of(&case.id, 1, *role, calls).for_each(|row| push(&mut lines.calls, &row));
         }
         lines
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fapo_core::call::{Completion, GenerateRequest, ProviderError};
+use fapo_core::call::{Delivery, GenerateRequest};
 use fapo_core::case::Case;
 use fapo_core::limits::Limits;
 use fapo_core::manifest::Grants;
@@ -12,7 +12,7 @@ use fapo_core::settings::{Overrides, Settings};
 use fapo_sandbox::imports::{Answer, Provider};
 use fapo_sandbox::sandbox::Sandbox;
 use fapo_sandbox::tenant::Tenant;
-use fapo_sandbox::{CallSite, Imports};
+use fapo_sandbox::{Attempt, CallSite, Imports};
 
 use crate::fakes;
 
@@ -20,15 +20,11 @@ use crate::fakes;
 struct After(Duration);
 
 impl Provider for After {
-    fn generate(
-        &self,
-        _: CallSite,
-        _: Arc<GenerateRequest>,
-    ) -> Answer<Result<Completion, ProviderError>> {
+    fn generate(&self, _: CallSite, _: Arc<GenerateRequest>) -> Answer<Delivery> {
         let wait = self.0;
         Box::pin(async move {
             tokio::time::sleep(wait).await;
-            Ok(fakes::completion("an answer".into()))
+            Ok(fakes::completion("an answer".into())).into()
         })
     }
 }
@@ -64,7 +60,7 @@ async fn a_chain_that_waits_longer_than_its_cpu_time_is_not_killed() {
         ..Limits::default()
     };
     let (tenant, settings, case) = quickstart(&sandbox, limits, Duration::from_millis(150)).await;
-    let ran = tenant.run_chain(&case, &settings, 1).await;
+    let ran = tenant.run_chain(&case, &settings, Attempt::first(1)).await;
     assert_eq!(ran.result.unwrap().output_text.as_str(), "an answer");
     assert!(ran.used.wall_us >= 300_000, "{:?}", ran.used);
     assert!(ran.used.cpu_us < 50_000, "{:?}", ran.used);
@@ -78,9 +74,12 @@ async fn more_cases_than_there_are_places_wait_for_one() {
     let cases: Vec<_> = (0..2500)
         .map(|seed| {
             let (tenant, settings, case) = (tenant.clone(), settings.clone(), case.clone());
-            tenant
-                .clone()
-                .spawn(async move { tenant.run_chain(&case, &settings, seed).await.result })
+            tenant.clone().spawn(async move {
+                tenant
+                    .run_chain(&case, &settings, Attempt::first(seed))
+                    .await
+                    .result
+            })
         })
         .collect();
     for case in cases {
@@ -117,7 +116,11 @@ async fn guests_that_spin_do_not_hold_up_a_neighbour() {
             tokio::spawn(async move { spinner.describe().await.result.unwrap_err() })
         })
         .collect();
-    tenant.run_chain(&case, &settings, 1).await.result.unwrap();
+    tenant
+        .run_chain(&case, &settings, Attempt::first(1))
+        .await
+        .result
+        .unwrap();
     // Eight that spin have two threads between them: without turns, all would
     // be done before the neighbour had one.
     assert!(spinners.iter().any(|spinner| !spinner.is_finished()));

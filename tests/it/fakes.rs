@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use fapo_core::Untrusted;
 use fapo_core::call::{
-    ArtifactError, ArtifactInfo, Choice, Completion, FinishReason, GenerateRequest, Passage,
-    ProviderError, RetrievalError, SearchRequest, ToolError, ToolRequest, ToolResult, Usage,
+    ArtifactError, ArtifactInfo, Choice, Completion, Delivery, FinishReason, GenerateRequest,
+    Passage, ProviderError, RetrievalError, SearchRequest, ToolError, ToolRequest, ToolResult,
+    Usage,
 };
 use fapo_core::limits::Limits;
 use fapo_core::message::{ContentPart, ToolDefinition};
@@ -68,30 +69,27 @@ pub(crate) fn completion(text: String) -> Completion {
 /// Answers `ok`; or `hang`s, or `answer N`s with so many bytes, if the message
 /// says so.
 impl Provider for Fake {
-    fn generate(
-        &self,
-        _: CallSite,
-        request: Arc<GenerateRequest>,
-    ) -> Answer<Result<Completion, ProviderError>> {
+    fn generate(&self, _: CallSite, request: Arc<GenerateRequest>) -> Answer<Delivery> {
         if let Some(model) = request
             .model
             .as_ref()
             .filter(|model| model.as_str() != "judge")
         {
-            return now(Err(ProviderError::UnknownModel(model.clone())));
+            return now(Err(ProviderError::UnknownModel(model.clone())).into());
         }
         let text: String = request
             .messages
             .iter()
             .flat_map(|message| message.texts())
             .collect();
+        let says = |text| now(Ok(completion(text)).into());
         match text.split_once(' ') {
             Some(("answer", bytes)) => match bytes.parse() {
-                Ok(bytes) => now(Ok(completion("x".repeat(bytes)))),
-                Err(_) => now(Ok(completion("ok".into()))),
+                Ok(bytes) => says("x".repeat(bytes)),
+                Err(_) => says("ok".into()),
             },
             _ if text == "hang" => Box::pin(std::future::pending()),
-            _ => now(Ok(completion("ok".into()))),
+            _ => says("ok".into()),
         }
     }
 }

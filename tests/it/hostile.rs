@@ -12,6 +12,7 @@ use fapo_core::manifest::{Capability, Grants};
 use fapo_core::outcome::{Failure, FailureKind, Outcome};
 use fapo_core::settings::{Overrides, Settings};
 use fapo_core::trace::CaseTrace;
+use fapo_sandbox::Attempt;
 use fapo_sandbox::sandbox::{Component, Live, Sandbox};
 use fapo_sandbox::tenant::{Graded, Tenant};
 use fapo_test_artifacts::bombs;
@@ -80,7 +81,7 @@ impl Range {
                     visits: vec![],
                     profile: String::new(),
                 };
-                let ran = tenant.score(&case, graded, 1).await;
+                let ran = tenant.score(&case, graded, Attempt::first(1)).await;
                 match ran.result {
                     Ok(score) => Became::Answered {
                         text: score.feedback.as_str().into(),
@@ -89,7 +90,7 @@ impl Range {
                     Err(failure) => Became::Failed(failure),
                 }
             }
-            Role::Validator => match tenant.validate_case(&case, 1).await {
+            Role::Validator => match tenant.validate_case(&case, Attempt::first(1)).await {
                 ran if ran.result.is_ok() => Became::Answered {
                     text: "valid".into(),
                     trace: ran.trace,
@@ -112,7 +113,10 @@ impl Range {
         }
         let settings =
             Settings::resolve(&info, &Overrides::default()).expect("defaults were checked");
-        let ran = tenant.with_steps(&info).run_chain(case, &settings, 1).await;
+        let ran = tenant
+            .with_steps(&info)
+            .run_chain(case, &settings, Attempt::first(1))
+            .await;
         match ran.result {
             Ok(outcome) => Became::Answered {
                 text: outcome.output_text.as_str().into(),

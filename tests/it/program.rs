@@ -185,7 +185,7 @@ fn the_quickstart_runs_over_its_cases() {
         "{asked}"
     );
     assert_eq!(
-        first["answer"]["Ok"]["choices"][0]["text"],
+        first["answer"]["choices"][0]["text"],
         "It crosses the River Thames in London."
     );
     assert_eq!(desk.rows(&run, "timings.jsonl").len(), 5);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fapo_core::call::{Completion, GenerateRequest, ProviderError};
+use fapo_core::call::{Delivery, GenerateRequest};
 use fapo_core::case::Case;
 use fapo_core::limits::Limits;
 use fapo_core::manifest::Grants;
@@ -11,7 +11,7 @@ use fapo_core::settings::{Overrides, Settings};
 use fapo_core::trace::CallBody;
 use fapo_sandbox::imports::{Answer, Directive, Provider, Trace};
 use fapo_sandbox::tenant::GuestRun;
-use fapo_sandbox::{CallSite, Imports};
+use fapo_sandbox::{Attempt, CallSite, Imports};
 
 use crate::fakes;
 
@@ -19,15 +19,9 @@ use crate::fakes;
 struct Echo;
 
 impl Provider for Echo {
-    fn generate(
-        &self,
-        site: CallSite,
-        _: Arc<GenerateRequest>,
-    ) -> Answer<Result<Completion, ProviderError>> {
-        Box::pin(std::future::ready(Ok(fakes::completion(format!(
-            "{} ran",
-            site.step
-        )))))
+    fn generate(&self, site: CallSite, _: Arc<GenerateRequest>) -> Answer<Delivery> {
+        let answer = Ok(fakes::completion(format!("{} ran", site.step)));
+        Box::pin(std::future::ready(answer.into()))
     }
 }
 
@@ -57,7 +51,7 @@ async fn run(imports: Imports) -> GuestRun<fapo_core::outcome::Outcome> {
         .unwrap();
     tenant
         .with_steps(&info)
-        .run_chain(&case, &settings, 1)
+        .run_chain(&case, &settings, Attempt::first(1))
         .await
 }
 

@@ -6,9 +6,9 @@ use fapo_core::case::Case;
 use fapo_core::limits::Limits;
 use fapo_core::manifest::Grants;
 use fapo_core::outcome::{FailureKind, Outcome};
-use fapo_sandbox::Imports;
 use fapo_sandbox::sandbox::Sandbox;
 use fapo_sandbox::tenant::{Graded, Tenant};
+use fapo_sandbox::{Attempt, Imports};
 
 use crate::fakes;
 
@@ -44,7 +44,7 @@ async fn a_text_and_a_pipeline_get_the_same_grade() {
     let text = Graded::Text(Untrusted::from("the London"));
     for graded in [text, pipeline("")] {
         let score = tenant
-            .score(&case("\"London\""), graded, 1)
+            .score(&case("\"London\""), graded, Attempt::first(1))
             .await
             .result
             .unwrap();
@@ -58,13 +58,13 @@ async fn a_row_that_cannot_be_scored_and_an_unknown_profile_are_the_scorers_erro
     let tenant = quickstart(&sandbox).await;
     assert!(
         tenant
-            .validate_case(&case("\"London\""), 1)
+            .validate_case(&case("\"London\""), Attempt::first(1))
             .await
             .result
             .is_ok()
     );
     let refused = tenant
-        .validate_case(&case("3"), 1)
+        .validate_case(&case("3"), Attempt::first(1))
         .await
         .result
         .unwrap_err();
@@ -77,7 +77,7 @@ async fn a_row_that_cannot_be_scored_and_an_unknown_profile_are_the_scorers_erro
         "{refused:?}"
     );
     let unknown = tenant
-        .score(&case("\"London\""), pipeline("x"), 1)
+        .score(&case("\"London\""), pipeline("x"), Attempt::first(1))
         .await
         .result
         .unwrap_err();

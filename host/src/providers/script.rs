@@ -23,7 +23,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fapo_core::Untrusted;
-use fapo_core::call::{Choice, Completion, FinishReason, GenerateRequest, ProviderError, Usage};
+use fapo_core::call::{
+    Choice, Completion, Delivery, FinishReason, GenerateRequest, ProviderError, Usage,
+};
 use fapo_core::message::Speaker;
 use fapo_sandbox::CallSite;
 use fapo_sandbox::imports::{Answer, Provider};
@@ -139,18 +141,14 @@ impl Script {
 }
 
 impl Provider for Script {
-    fn generate(
-        &self,
-        _site: CallSite,
-        request: Arc<GenerateRequest>,
-    ) -> Answer<Result<Completion, ProviderError>> {
+    fn generate(&self, _site: CallSite, request: Arc<GenerateRequest>) -> Answer<Delivery> {
         let script = self.clone();
         Box::pin(async move {
             let (latency, answer) = script.answer(&request);
             if !latency.is_zero() {
                 tokio::time::sleep(latency).await;
             }
-            answer
+            answer.into()
         })
     }
 }

@@ -3,22 +3,31 @@
 //! `results.jsonl` holds nothing that a clock says, so that the same answers
 //! give the same bytes; times stand in `timings.jsonl`, calls in `calls.jsonl`.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Untrusted;
+use crate::call::Usage;
 use crate::case::{Case, CaseId};
+use crate::manifest::Role;
 use crate::outcome::{Failure, Outcome};
 use crate::score::Score;
-use crate::trace::{Call, CaseTrace, Span};
+use crate::trace::{Call, CallBody, CaseTrace, Span, Visit};
 
 /// One line of `results.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResultRow {
     /// The case.
     pub case_id: CaseId,
+    /// Which run of the case this is; 1 for the first.
+    pub repeat: u32,
     /// Its type.
     pub task_type: Untrusted,
+    /// What it shares with cases that depend on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Untrusted>,
     /// The answer; empty when the chain gave none.
     pub output_text: Untrusted,
     /// 0 to 100; none when nothing scored it.
@@ -33,6 +42,9 @@ pub struct ResultRow {
     pub feedback: Untrusted,
     /// The last output of each step.
     pub step_outputs: Map<String, Value>,
+    /// Each visit of a step, in the order in which they began.
+    #[serde(default)]
+    pub visits: Vec<VisitRow>,
     /// What chain and scorer noted, and failures in words.
     pub diagnostics: Vec<Diagnostic>,
     /// How the chain failed.
@@ -45,6 +57,28 @@ pub struct ResultRow {
     /// leaves the mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub world_failure: Option<Diagnostic>,
+}
+
+/// One visit of a step, as `results.jsonl` keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VisitRow {
+    /// The step.
+    pub step: Untrusted,
+    /// 1 for the first visit in the case.
+    pub visit: u32,
+    /// What came out of it, where it is not the step's last output, which
+    /// stands in `step_outputs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Untrusted>,
+    /// Whether its output is the one that stands there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub last: bool,
+    /// Why nothing came out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Untrusted>,
+    /// Whether a replay put the output in the step's place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
 }
 
 /// A named fact about one case.
@@ -62,11 +96,12 @@ pub type Ran<T> = Result<T, Failure>;
 impl ResultRow {
     /// Puts together what chain and scorer left of a case.
     ///
-    /// A case that is `graded` has a score: a chain or a scorer that fails gives
-    /// no points, so that failing never pays. One that the world touched, under
-    /// the chain or under the scorer's judge, has none.
+    /// A case that is `graded` has a score, and one that nothing could score has
+    /// no points: failing never pays. One that the world touched, under the chain
+    /// or under the scorer's judge, has none.
     pub fn new(
         case: &Case,
+        repeat: u32,
         ran: (&Ran<Outcome>, &CaseTrace),
         scored: Option<(&Ran<Score>, &CaseTrace)>,
         graded: bool,
@@ -97,7 +132,9 @@ impl ResultRow {
         }
         Self {
             case_id: case.id.clone(),
+            repeat,
             task_type: case.task_type.clone(),
+            group: case.group(),
             output_text: ran
                 .as_ref()
                 .map(|outcome| outcome.output_text.clone())
@@ -122,6 +159,7 @@ impl ResultRow {
                 .into_iter()
                 .map(|(step, output)| (step.as_str().to_owned(), output.as_str().into()))
                 .collect(),
+            visits: VisitRow::of(&trace.visits),
             diagnostics,
             failure: ran.as_ref().err().cloned(),
             scorer_failure: scorer_failure.cloned(),
@@ -130,39 +168,109 @@ impl ResultRow {
     }
 }
 
+impl VisitRow {
+    fn of(visits: &[Visit]) -> Vec<Self> {
+        // Backwards, so that the last output of a step is the first one met.
+        let mut shown = BTreeSet::new();
+        let mut rows = Vec::with_capacity(visits.len());
+        for visit in visits.iter().rev() {
+            let last = visit.output.is_some() && shown.insert(&visit.step);
+            rows.push(Self {
+                step: visit.step.clone(),
+                visit: visit.visit,
+                output: visit.output.clone().filter(|_| !last),
+                last,
+                failure: visit.failure.clone(),
+                replaced: visit.replaced,
+            });
+        }
+        rows.reverse();
+        rows
+    }
+}
+
+impl ResultRow {
+    /// Returns the visits whole again, without their times.
+    pub fn visits(&self) -> Vec<Visit> {
+        let output = |row: &VisitRow| match (&row.output, row.last) {
+            (None, true) => self
+                .step_outputs
+                .get(row.step.as_str())
+                .and_then(Value::as_str)
+                .map(Untrusted::from),
+            (output, _) => output.clone(),
+        };
+        let visit = |row: &VisitRow| Visit {
+            step: row.step.clone(),
+            visit: row.visit,
+            output: output(row),
+            failure: row.failure.clone(),
+            replaced: row.replaced,
+            span: Span::default(),
+        };
+        self.visits.iter().map(visit).collect()
+    }
+
+    /// Tells how many points of 100 the case lost; none where it has no score.
+    pub fn lost(&self) -> Option<f64> {
+        self.composite_score.map(|score| 100.0 - score)
+    }
+}
+
 /// One line of `calls.jsonl`.
-#[derive(Clone, Debug, Serialize)]
-pub struct CallRow<'a> {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallRow {
     /// The case.
-    pub case_id: &'a CaseId,
+    pub case_id: CaseId,
+    /// Which run of the case this is.
+    pub repeat: u32,
     /// Whether the chain or the scorer asked.
-    pub role: crate::manifest::Role,
-    /// The call's place among those of its case and role.
+    pub role: Role,
+    /// The call's place among those of its case, repeat and role.
     pub seq: usize,
     /// The step that asked.
-    pub step: &'a Untrusted,
+    pub step: Untrusted,
     /// Its visit.
     pub visit: u32,
     /// What was asked and answered.
     #[serde(flatten)]
-    pub body: &'a crate::trace::CallBody,
+    pub body: CallBody,
+    /// What a model call took; none is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
-impl<'a> CallRow<'a> {
+impl CallRow {
     /// Returns the rows of one guest's calls.
     pub fn of(
-        case: &'a Case,
-        role: crate::manifest::Role,
-        calls: &'a [Call],
+        case: &CaseId,
+        repeat: u32,
+        role: Role,
+        calls: &[Call],
     ) -> impl Iterator<Item = Self> {
         calls.iter().enumerate().map(move |(seq, call)| Self {
-            case_id: &case.id,
+            case_id: case.clone(),
+            repeat,
             role,
             seq,
-            step: &call.step,
+            step: call.step.clone(),
             visit: call.visit,
-            body: &call.body,
+            body: call.body.clone(),
+            usage: match &call.body {
+                CallBody::Generate { answer, .. } => answer.as_ref().map(|answer| answer.usage),
+                _ => None,
+            },
         })
+    }
+
+    /// Returns the call as a trace has it, without its time.
+    pub fn into_call(self) -> Call {
+        Call {
+            step: self.step,
+            visit: self.visit,
+            body: self.body,
+            span: Span::default(),
+        }
     }
 }
 
@@ -171,6 +279,10 @@ impl<'a> CallRow<'a> {
 pub struct TimingRow {
     /// The case.
     pub case_id: CaseId,
+    /// Which run of the case this is.
+    pub repeat: u32,
+    /// Waiting for a place to run.
+    pub queue_us: u64,
     /// From the start of the chain to the end of the scorer.
     pub wall_us: u64,
     /// CPU of the chain.
@@ -183,4 +295,6 @@ pub struct TimingRow {
     pub step_timings: Vec<(Untrusted, u32, Span)>,
     /// Each call of the chain, in order.
     pub call_timings: Vec<Span>,
+    /// Each call of the scorer's judge, in order.
+    pub judge_timings: Vec<Span>,
 }

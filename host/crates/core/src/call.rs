@@ -155,6 +155,42 @@ pub enum ProviderError {
     Other(Untrusted),
 }
 
+/// What a provider delivered for one request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// What it answered.
+    pub answer: Result<Completion, ProviderError>,
+    /// What it took to get that.
+    pub receipt: Receipt,
+}
+
+impl From<Result<Completion, ProviderError>> for Delivery {
+    fn from(answer: Result<Completion, ProviderError>) -> Self {
+        Self {
+            answer,
+            receipt: Receipt::default(),
+        }
+    }
+}
+
+/// What it took to get an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// How often the request was sent.
+    pub attempts: u32,
+    /// Whether the answer was kept from before, so that nothing was sent.
+    pub cached: bool,
+}
+
+impl Default for Receipt {
+    fn default() -> Self {
+        Self {
+            attempts: 1,
+            cached: false,
+        }
+    }
+}
+
 /// A search.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchRequest {

@@ -70,6 +70,20 @@ impl Case {
         Self::try_from(written)
     }
 
+    /// Returns `metadata.group`: cases of one group depend on one another, as
+    /// questions about one document do.
+    pub fn group(&self) -> Option<Untrusted> {
+        if !self.metadata.contains("\"group\"") {
+            return None;
+        }
+        let metadata: Value = serde_json::from_str(&self.metadata).ok()?;
+        match metadata.get("group")? {
+            Value::Null => None,
+            Value::String(group) => Some(group.as_str().into()),
+            other => Some(other.to_string().into()),
+        }
+    }
+
     /// Tells whether the row has an expected value.
     pub fn is_labelled(&self) -> bool {
         self.expected != "null"
@@ -173,6 +187,18 @@ mod tests {
         );
         let long = format!(r#"{{"case_id":"{}","context":{{}}}}"#, "x".repeat(257));
         assert_eq!(Case::from_json(&long), Err(CaseError::Id));
+    }
+
+    #[test]
+    fn a_group_is_a_text_or_whatever_else_tells_groups_apart() {
+        let group = |metadata: &str| {
+            let row = format!(r#"{{"case_id":"a","context":{{}},"metadata":{metadata}}}"#);
+            Case::from_json(&row).unwrap().group()
+        };
+        assert_eq!(group(r#"{"group":"g"}"#), Some("g".into()));
+        assert_eq!(group(r#"{"group":7}"#), Some("7".into()));
+        assert_eq!(group(r#"{"group":null}"#), None);
+        assert_eq!(group(r#"{"of":{"group":1}}"#), None);
     }
 
     #[test]

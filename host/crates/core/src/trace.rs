@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Untrusted;
 use crate::call::{
-    ArtifactError, Completion, GenerateRequest, Passage, ProviderError, RetrievalError,
+    ArtifactError, Completion, GenerateRequest, Passage, ProviderError, Receipt, RetrievalError,
     SearchRequest, ToolError, ToolRequest, ToolResult,
 };
 
@@ -64,28 +64,91 @@ impl CaseTrace {
             .map(|visit| &visit.step)
     }
 
-    /// Returns the failures of the world that touched this case: what the
-    /// guest made of them cannot be told from a wrong answer.
+    /// Returns the failures of the world that touched this case for good: what
+    /// the guest made of them cannot be told from a wrong answer.
+    ///
+    /// One that the guest outlived by asking the same again is forgiven.
     pub fn world_failures(&self) -> impl Iterator<Item = (&Untrusted, &Untrusted)> {
-        self.calls.iter().filter_map(|call| match &call.body {
-            CallBody::Generate {
-                answer: Some(Err(ProviderError::Unavailable(why))),
-                ..
-            }
-            | CallBody::Search {
-                answer: Some(Err(RetrievalError::Unavailable(why))),
-                ..
-            }
-            | CallBody::Tool {
-                answer: Some(Err(ToolError::Unavailable(why))),
-                ..
-            }
-            | CallBody::Artifact {
-                error: Some(ArtifactError::Unavailable(why)),
-                ..
-            } => Some((&call.step, why)),
-            _ => None,
+        self.calls.iter().enumerate().filter_map(|(at, call)| {
+            let why = call.body.world_failure()?;
+            let mended = || {
+                self.calls[at + 1..]
+                    .iter()
+                    .any(|later| later.body.answers_the_same(&call.body))
+            };
+            (!mended()).then_some((&call.step, why))
         })
+    }
+}
+
+impl CallBody {
+    /// Returns why the world could not answer, where it is the world that could not.
+    ///
+    /// A denial is the world's, too: what the host itself denies never becomes a call.
+    fn world_failure(&self) -> Option<&Untrusted> {
+        match self {
+            Self::Generate {
+                error: Some(ProviderError::Unavailable(why) | ProviderError::Denied(why)),
+                ..
+            }
+            | Self::Search {
+                error: Some(RetrievalError::Unavailable(why) | RetrievalError::Denied(why)),
+                ..
+            }
+            | Self::Tool {
+                error: Some(ToolError::Unavailable(why) | ToolError::Denied(why)),
+                ..
+            }
+            | Self::Artifact {
+                error: Some(ArtifactError::Unavailable(why) | ArtifactError::Denied(why)),
+                ..
+            } => Some(why),
+            _ => None,
+        }
+    }
+
+    /// Tells whether this call has an answer to what another one asked.
+    fn answers_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Generate {
+                    request,
+                    answer: Some(_),
+                    ..
+                },
+                Self::Generate { request: asked, .. },
+            ) => request == asked,
+            (
+                Self::Search {
+                    request,
+                    answer: Some(_),
+                    ..
+                },
+                Self::Search { request: asked, .. },
+            ) => request == asked,
+            (
+                Self::Tool {
+                    request,
+                    answer: Some(_),
+                    ..
+                },
+                Self::Tool { request: asked, .. },
+            ) => request == asked,
+            (
+                Self::Artifact {
+                    operation,
+                    name,
+                    error: None,
+                    ..
+                },
+                Self::Artifact {
+                    operation: asked,
+                    name: of,
+                    ..
+                },
+            ) => operation == asked && name == of,
+            _ => false,
+        }
     }
 }
 
@@ -138,7 +201,8 @@ pub struct Call {
     pub span: Span,
 }
 
-/// What was asked, and what was answered: none when the case ended first.
+/// What was asked, and the answer or the error that came back: neither when
+/// the case ended first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[expect(
@@ -148,21 +212,32 @@ pub struct Call {
 pub enum CallBody {
     Generate {
         request: Arc<GenerateRequest>,
-        answer: Option<Result<Arc<Completion>, ProviderError>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<Arc<Completion>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<ProviderError>,
+        receipt: Receipt,
     },
     Search {
         request: Arc<SearchRequest>,
-        answer: Option<Result<Arc<Vec<Passage>>, RetrievalError>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<Arc<Vec<Passage>>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<RetrievalError>,
     },
     Tool {
         request: Arc<ToolRequest>,
-        answer: Option<Result<Arc<ToolResult>, ToolError>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<Arc<ToolResult>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<ToolError>,
     },
     /// The blob itself stays in the store.
     Artifact {
         operation: ArtifactOperation,
         name: Untrusted,
         bytes: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<ArtifactError>,
     },
 }

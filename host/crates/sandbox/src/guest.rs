@@ -26,7 +26,7 @@ use crate::imports::{Answer, CallSite, Imports, Trace};
 use crate::meter::{CpuMeter, MemoryMeter, Stopped, Watched};
 use crate::recorder::{Recorder, Spent, within};
 use crate::sandbox::{self, Shared};
-use crate::tenant::{Binding, GuestRun, Used};
+use crate::tenant::{Attempt, Binding, GuestRun, Used};
 use crate::wasi::Wasi;
 
 /// Everything about a guest that is settled before it starts.
@@ -36,8 +36,7 @@ pub(crate) struct Prepared {
     /// Whether every import is denied, whatever was granted.
     pub(crate) alone: bool,
     pub(crate) case: CaseId,
-    /// Of the guest's clock and randomness.
-    pub(crate) seed: u64,
+    pub(crate) attempt: Attempt,
 }
 
 /// The state of one instance.
@@ -47,6 +46,7 @@ pub(crate) struct Guest {
     pub(crate) role: Role,
     alone: bool,
     case: CaseId,
+    repeat: u32,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) counts: Counts,
     pub(crate) artifact_bytes: BTreeMap<String, u64>,
@@ -161,6 +161,7 @@ impl Guest {
         CallSite {
             role: self.role,
             case: self.case.clone(),
+            repeat: self.repeat,
             step,
             visit: 0,
             seq: u32::try_from(at).unwrap_or(u32::MAX),
@@ -349,11 +350,16 @@ fn store(
         role: prepared.role,
         alone: prepared.alone,
         case: prepared.case,
+        repeat: prepared.attempt.repeat,
         counts: Counts::default(),
         artifact_bytes: BTreeMap::new(),
         memory: MemoryMeter::new(limits),
         table,
-        wasi: Wasi::new(prepared.seed, limits.random_bytes_max, recorder.clone()),
+        wasi: Wasi::new(
+            prepared.attempt.seed,
+            limits.random_bytes_max,
+            recorder.clone(),
+        ),
         recorder,
     };
     let mut store = Store::new(&shared.engine, guest);

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use fapo_core::Untrusted;
 use fapo_core::call::{
-    ArtifactError, ArtifactInfo, Completion, GenerateRequest, Passage, ProviderError,
-    RetrievalError, SearchRequest, ToolError, ToolRequest, ToolResult,
+    ArtifactError, ArtifactInfo, Delivery, GenerateRequest, Passage, RetrievalError, SearchRequest,
+    ToolError, ToolRequest, ToolResult,
 };
 use fapo_core::case::CaseId;
 use fapo_core::manifest::Role;
@@ -37,6 +37,8 @@ pub struct CallSite {
     pub role: Role,
     /// The case.
     pub case: CaseId,
+    /// Which run of the case this is; 1 for the first.
+    pub repeat: u32,
     /// The step that asks.
     pub step: Untrusted,
     /// Its visit; zero when it has not begun.
@@ -47,12 +49,11 @@ pub struct CallSite {
 
 /// Answers model calls.
 pub trait Provider: Send + Sync {
+    /// Fills in what a request leaves to the run, before it is recorded and sent.
+    fn complete(&self, _role: Role, _request: &mut GenerateRequest) {}
+
     /// Answers one call.
-    fn generate(
-        &self,
-        site: CallSite,
-        request: Arc<GenerateRequest>,
-    ) -> Answer<Result<Completion, ProviderError>>;
+    fn generate(&self, site: CallSite, request: Arc<GenerateRequest>) -> Answer<Delivery>;
 }
 
 /// Searches.

@@ -33,4 +33,4 @@ mod wasi;
 
 pub use imports::{CallSite, Directive, Imports};
 pub use sandbox::Sandbox;
-pub use tenant::{GuestRun, Tenant};
+pub use tenant::{Attempt, GuestRun, Tenant};

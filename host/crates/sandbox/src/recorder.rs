@@ -29,6 +29,14 @@ pub(crate) fn within(key: &'static str, max: u64, value: u64) -> Result<(), Spen
     }
 }
 
+/// Returns an answer and an error, one of which is there, as records keep them.
+pub(crate) fn told<A: Clone, E: Clone>(answered: &Result<A, E>) -> (Option<A>, Option<E>) {
+    (
+        answered.as_ref().ok().cloned(),
+        answered.as_ref().err().cloned(),
+    )
+}
+
 /// Why a step cannot begin, end or fail now.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OutOfOrder {

@@ -42,6 +42,22 @@ pub(crate) struct Binding {
     pub(crate) steps: Option<BTreeSet<String>>,
 }
 
+/// One run of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// 1 for the first run of the case, 2 for the second …
+    pub repeat: u32,
+    /// What decides the guest's clock and randomness; nothing else does.
+    pub seed: u64,
+}
+
+impl Attempt {
+    /// Returns the first run of a case.
+    pub fn first(seed: u64) -> Self {
+        Self { repeat: 1, seed }
+    }
+}
+
 /// What a guest's work came to, and what the host saw of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GuestRun<T> {
@@ -128,7 +144,7 @@ impl Tenant {
     pub async fn describe(&self) -> GuestRun<ChainInfo> {
         let indices = self.chain();
         let bytes_max = self.binding.grants.limits.output_bytes_max;
-        let mut prepared = self.prepared(Role::Chain, CaseId::default(), 0);
+        let mut prepared = self.prepared(Role::Chain, CaseId::default(), Attempt::first(0));
         prepared.alone = true;
         self.run(
             prepared,
@@ -144,13 +160,11 @@ impl Tenant {
     }
 
     /// Runs one case.
-    ///
-    /// The seed decides the guest's clock and randomness, and nothing else does.
     pub async fn run_chain(
         &self,
         case: &Case,
         settings: &Settings,
-        seed: u64,
+        attempt: Attempt,
     ) -> GuestRun<Outcome> {
         let indices = self.chain();
         let bytes_max = self.binding.grants.limits.output_bytes_max;
@@ -160,7 +174,7 @@ impl Tenant {
             convert::settings(settings),
         );
         self.run(
-            self.prepared(Role::Chain, id, seed),
+            self.prepared(Role::Chain, id, attempt),
             Box::new(move |store, instance| {
                 Box::pin(async move {
                     let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
@@ -188,7 +202,7 @@ impl Tenant {
         );
         let mut run = self
             .run(
-                self.prepared(Role::Chain, id, 0),
+                self.prepared(Role::Chain, id, Attempt::first(0)),
                 Box::new(move |store, instance| {
                     Box::pin(async move {
                         let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
@@ -210,11 +224,11 @@ impl Tenant {
     }
 
     /// Asks the scorer whether a case can be scored at all.
-    pub async fn validate_case(&self, case: &Case, seed: u64) -> GuestRun<()> {
+    pub async fn validate_case(&self, case: &Case, attempt: Attempt) -> GuestRun<()> {
         let indices = self.scorer();
         let (id, case) = (case.id.clone(), convert::scored_case(case));
         self.run(
-            self.prepared(Role::Scorer, id, seed),
+            self.prepared(Role::Scorer, id, attempt),
             Box::new(move |store, instance| {
                 Box::pin(async move {
                     let scorer = indices.load(&mut *store, &instance).map_err(misfit)?;
@@ -229,12 +243,12 @@ impl Tenant {
     }
 
     /// Asks the scorer for a grade.
-    pub async fn score(&self, case: &Case, graded: Graded, seed: u64) -> GuestRun<Score> {
+    pub async fn score(&self, case: &Case, graded: Graded, attempt: Attempt) -> GuestRun<Score> {
         let indices = self.scorer();
         let bytes_max = self.binding.grants.limits.output_bytes_max;
         let (id, case) = (case.id.clone(), convert::scored_case(case));
         self.run(
-            self.prepared(Role::Scorer, id, seed),
+            self.prepared(Role::Scorer, id, attempt),
             Box::new(move |store, instance| {
                 Box::pin(async move {
                     let scorer = indices.load(&mut *store, &instance).map_err(misfit)?;
@@ -284,13 +298,13 @@ impl Tenant {
         guest::run(&self.shared, prepared, work).await
     }
 
-    fn prepared(&self, role: Role, case: CaseId, seed: u64) -> Prepared {
+    fn prepared(&self, role: Role, case: CaseId, attempt: Attempt) -> Prepared {
         Prepared {
             binding: self.binding.clone(),
             role,
             alone: false,
             case,
-            seed,
+            attempt,
         }
     }
 }

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 
 use fapo_core::Untrusted;
 use fapo_core::call::{
-    Choice, Completion, FinishReason, GenerateRequest, Passage, ProviderError, RetrievalError,
+    Choice, Completion, Delivery, FinishReason, GenerateRequest, Passage, RetrievalError,
     SearchRequest, Usage,
 };
 use fapo_core::case::Case;
 use fapo_core::manifest::Grants;
 use fapo_core::settings::{Overrides, Settings};
+use fapo_sandbox::Attempt;
 use fapo_sandbox::imports::{Answer, Provider, Retriever};
 use fapo_sandbox::tenant::Tenant;
 use fapo_sandbox::{CallSite, Imports, Sandbox};
@@ -219,7 +220,7 @@ impl Bench {
                 let began = Instant::now();
                 let ran = self
                     .tenant
-                    .run_chain(&case, &self.settings, u64::from(seed))
+                    .run_chain(&case, &self.settings, Attempt::first(u64::from(seed)))
                     .await;
                 times.push(began.elapsed().as_nanos() as f64 / 1000.0);
                 ran.result.expect("canned answers fail no case");
@@ -239,7 +240,9 @@ impl Bench {
                     (self.tenant.clone(), self.settings.clone(), case.clone());
                 tenant.clone().spawn(async move {
                     for seed in 0..each {
-                        let ran = tenant.run_chain(&case, &settings, u64::from(seed)).await;
+                        let ran = tenant
+                            .run_chain(&case, &settings, Attempt::first(u64::from(seed)))
+                            .await;
                         ran.result.expect("canned answers fail no case");
                     }
                 })
@@ -281,9 +284,11 @@ impl Bench {
                 .map(|seed| {
                     let (tenant, settings, case) =
                         (tenant.clone(), self.settings.clone(), case.clone());
-                    tokio::spawn(
-                        async move { tenant.run_chain(&case, &settings, seed as u64).await },
-                    )
+                    tokio::spawn(async move {
+                        tenant
+                            .run_chain(&case, &settings, Attempt::first(seed as u64))
+                            .await
+                    })
                 })
                 .collect();
             while waiting.0.load(std::sync::atomic::Ordering::Relaxed) < WAITING {
@@ -357,13 +362,9 @@ fn resident_kib() -> f64 {
 struct AtOnce(Canned);
 
 impl Provider for AtOnce {
-    fn generate(
-        &self,
-        _site: CallSite,
-        _request: Arc<GenerateRequest>,
-    ) -> Answer<Result<Completion, ProviderError>> {
+    fn generate(&self, _site: CallSite, _request: Arc<GenerateRequest>) -> Answer<Delivery> {
         let text = Untrusted::from(self.0.reply.as_str());
-        Box::pin(std::future::ready(Ok(Completion {
+        let completion = Completion {
             model: "canned".into(),
             choices: vec![Choice {
                 text,
@@ -372,7 +373,8 @@ impl Provider for AtOnce {
                 opaque: vec![],
             }],
             usage: Usage::default(),
-        })))
+        };
+        Box::pin(std::future::ready(Ok(completion).into()))
     }
 }
 
@@ -401,11 +403,7 @@ impl Retriever for AtOnce {
 struct Waiting(std::sync::atomic::AtomicUsize);
 
 impl Provider for Waiting {
-    fn generate(
-        &self,
-        _site: CallSite,
-        _request: Arc<GenerateRequest>,
-    ) -> Answer<Result<Completion, ProviderError>> {
+    fn generate(&self, _site: CallSite, _request: Arc<GenerateRequest>) -> Answer<Delivery> {
         self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Box::pin(std::future::pending())
     }

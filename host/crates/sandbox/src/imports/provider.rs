@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fapo_core::call::{Completion, GenerateRequest, ProviderError, ToolChoice};
+use fapo_core::call::{Completion, Delivery, GenerateRequest, ProviderError, Receipt, ToolChoice};
 use fapo_core::manifest::Capability;
 use fapo_core::trace::CallBody;
 
@@ -10,7 +10,7 @@ use crate::bindings::fapo::tenant::provider::Host;
 use crate::bindings::fapo::tenant::types as wit;
 use crate::convert::{self, list_bytes, text_bytes};
 use crate::guest::{Asked, Guest};
-use crate::recorder::{Spent, within};
+use crate::recorder::{Spent, told, within};
 
 impl Host for Guest {
     async fn generate(
@@ -63,7 +63,7 @@ impl Guest {
             self.limits().provider_calls_max,
             self.counts.provider,
         )?;
-        let (step, request) = convert::generate_request(request);
+        let (step, mut request) = convert::generate_request(request);
         let provider = match self.admit(Capability::Provider, &step, |imports| {
             imports.provider.as_deref()
         }) {
@@ -74,10 +74,13 @@ impl Guest {
         if let Some(why) = shape_error(&request) {
             return Ok(Err(ProviderError::InvalidRequest(why.into())));
         }
+        provider.complete(self.role, &mut request);
         let request = Arc::new(request);
         let body = CallBody::Generate {
             request: request.clone(),
             answer: None,
+            error: None,
+            receipt: Receipt::default(),
         };
         let (site, at) = self.call_begins(step, body);
         let recorder = self.recorder.clone();
@@ -85,7 +88,8 @@ impl Guest {
         let answer = provider.generate(site, request);
         Ok(Ok(self
             .ask(async move {
-                let answer = match answer.await {
+                let Delivery { answer, receipt } = answer.await;
+                let answered = match answer {
                     Ok(completion) if completion.choices.is_empty() => Err(ProviderError::Other(
                         "the provider answered without a choice".into(),
                     )),
@@ -96,11 +100,18 @@ impl Guest {
                     Err(error) => Err(error),
                 };
                 recorder.call_ends(at, |body| {
-                    if let CallBody::Generate { answer: slot, .. } = body {
-                        *slot = Some(answer.clone());
+                    if let CallBody::Generate {
+                        answer,
+                        error,
+                        receipt: taken,
+                        ..
+                    } = body
+                    {
+                        (*answer, *error) = told(&answered);
+                        *taken = receipt;
                     }
                 });
-                answer
+                answered
             })
             .await))
     }

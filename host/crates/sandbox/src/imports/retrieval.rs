@@ -10,7 +10,7 @@ use crate::bindings::fapo::tenant::retrieval::Host;
 use crate::bindings::fapo::tenant::types as wit;
 use crate::convert::{self, list_bytes, text_bytes};
 use crate::guest::{Asked, Guest};
-use crate::recorder::{Spent, within};
+use crate::recorder::{Spent, told, within};
 
 impl Host for Guest {
     async fn search(
@@ -90,6 +90,7 @@ impl Guest {
             CallBody::Search {
                 request: request.clone(),
                 answer: None,
+                error: None,
             },
         );
         let recorder = self.recorder.clone();
@@ -97,7 +98,7 @@ impl Guest {
         let answer = retriever.search(site, request);
         Ok(Ok(self
             .ask(async move {
-                let answer = match answer.await {
+                let answered = match answer.await {
                     Ok(passages) => match check(passages_bytes(&passages)) {
                         Ok(()) => Ok(Arc::new(passages)),
                         Err(why) => Err(RetrievalError::Other(why.into())),
@@ -105,11 +106,11 @@ impl Guest {
                     Err(error) => Err(error),
                 };
                 recorder.call_ends(at, |body| {
-                    if let CallBody::Search { answer: slot, .. } = body {
-                        *slot = Some(answer.clone());
+                    if let CallBody::Search { answer, error, .. } = body {
+                        (*answer, *error) = told(&answered);
                     }
                 });
-                answer
+                answered
             })
             .await))
     }

@@ -11,7 +11,7 @@ use crate::bindings::fapo::tenant::tools::{self as wit, Host};
 use crate::bindings::fapo::tenant::types::ToolDefinition;
 use crate::convert::{self, text_bytes};
 use crate::guest::{Asked, Guest};
-use crate::recorder::{Spent, within};
+use crate::recorder::{Spent, told, within};
 
 impl Host for Guest {
     async fn list(
@@ -111,6 +111,7 @@ impl Guest {
             CallBody::Tool {
                 request: request.clone(),
                 answer: None,
+                error: None,
             },
         );
         let recorder = self.recorder.clone();
@@ -118,7 +119,7 @@ impl Guest {
         let answer = tools.call(site, request);
         Ok(Ok(self
             .ask(async move {
-                let answer = match answer.await {
+                let answered = match answer.await {
                     Ok(result) => match check(convert::parts_bytes(&result.content)) {
                         Ok(()) => Ok(Arc::new(result)),
                         Err(why) => Err(ToolError::Other(why.into())),
@@ -126,11 +127,11 @@ impl Guest {
                     Err(error) => Err(error),
                 };
                 recorder.call_ends(at, |body| {
-                    if let CallBody::Tool { answer: slot, .. } = body {
-                        *slot = Some(answer.clone());
+                    if let CallBody::Tool { answer, error, .. } = body {
+                        (*answer, *error) = told(&answered);
                     }
                 });
-                answer
+                answered
             })
             .await))
     }
