@@ -13,6 +13,8 @@ pub mod limits;
 pub mod manifest;
 
 pub mod case;
+pub mod digest;
+
 pub mod chain;
 pub mod prompt;
 pub mod settings;
