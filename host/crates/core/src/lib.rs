@@ -14,6 +14,7 @@ pub mod manifest;
 
 pub mod case;
 pub mod digest;
+pub mod lint;
 
 pub mod chain;
 pub mod prompt;
