@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod case;
 pub mod digest;
 pub mod lint;
+pub mod split;
 
 pub mod chain;
 pub mod prompt;
