@@ -2,7 +2,8 @@
 //!
 //! This package knows no wasm, network, clock, task or file. The modules stand
 //! in the order in which data flows: what a run is given, what a chain is, what
-//! it asked for and what came back, and what became of the case.
+//! it asked for and what came back, what became of the case, and what the scores
+//! of two runs say.
 
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
@@ -28,5 +29,7 @@ pub mod trace;
 pub mod artifact;
 pub mod outcome;
 pub mod score;
+
+pub mod stats;
 
 pub use untrusted::Untrusted;

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Untrusted;
 
+// What a run's scores come to is found beside what one score is.
+pub use crate::stats::mean::{ClusteredMean as Mean, Interval};
+
 /// The grade of one outcome.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Score {
@@ -60,62 +63,6 @@ impl Score {
     }
 }
 
-/// A mean that is built up score by score, with its uncertainty.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Mean {
-    n: u64,
-    mean: f64,
-    /// Sum of squared distances from the mean (Welford), which stays exact
-    /// where a sum of squares would cancel out.
-    squares: f64,
-}
-
-/// The half-width of a 95 % interval, in standard errors.
-const Z_95: f64 = 1.96;
-
-impl Mean {
-    /// Takes one more score in.
-    pub fn add(&mut self, score: f64) {
-        self.n += 1;
-        let distance = score - self.mean;
-        self.mean += distance / self.n as f64;
-        self.squares += distance * (score - self.mean);
-    }
-
-    /// Returns how many scores were taken in.
-    pub fn n(&self) -> u64 {
-        self.n
-    }
-
-    /// Returns the mean and the ends of its 95 % interval; none without scores.
-    ///
-    /// The interval is the usual normal one, cut to what scores can be. One
-    /// score alone tells nothing of the spread, so its interval is all there is.
-    pub fn interval(&self) -> Option<Interval> {
-        let half = match self.n {
-            0 => return None,
-            1 => f64::INFINITY,
-            n => Z_95 * (self.squares / (n - 1) as f64 / n as f64).sqrt(),
-        };
-        Some(Interval {
-            mean: self.mean,
-            low: (self.mean - half).max(0.0),
-            high: (self.mean + half).min(100.0),
-        })
-    }
-}
-
-/// A mean score and the ends of its 95 % interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Interval {
-    /// The mean.
-    pub mean: f64,
-    /// The lower end.
-    pub low: f64,
-    /// The upper end.
-    pub high: f64,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,37 +109,6 @@ mod tests {
             }
             .check()
             .is_ok()
-        );
-    }
-
-    fn mean(scores: &[f64]) -> Option<Interval> {
-        let mut mean = Mean::default();
-        scores.iter().for_each(|score| mean.add(*score));
-        mean.interval()
-    }
-
-    #[test]
-    fn a_mean_has_an_interval_that_shrinks_with_more_scores() {
-        let few = mean(&[0.0, 100.0, 100.0, 100.0]).unwrap();
-        assert_eq!(few.mean, 75.0);
-        assert!(
-            (few.low - 26.0).abs() < 0.01 && few.high == 100.0,
-            "{few:?}"
-        );
-        let many = mean(&[0.0, 100.0, 100.0, 100.0].repeat(100)).unwrap();
-        assert!(many.low > 70.0 && many.high < 80.0, "{many:?}");
-    }
-
-    #[test]
-    fn no_score_has_no_mean_and_one_says_nothing_of_the_spread() {
-        assert_eq!(mean(&[]), None);
-        assert_eq!(
-            mean(&[40.0]),
-            Some(Interval {
-                mean: 40.0,
-                low: 0.0,
-                high: 100.0
-            })
         );
     }
 }
