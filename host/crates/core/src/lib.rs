@@ -32,4 +32,6 @@ pub mod score;
 
 pub mod stats;
 
+pub mod compare;
+
 pub use untrusted::Untrusted;
