@@ -399,6 +399,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
     scorer("scorer-judge", Answers("judge=denied")).denied(),
     scorer("scorer-judge-hangs", hits(Wall, "scorer_wall_ms_max"))
         .under(&[("scorer_wall_ms_max", 200)]),
+    scorer("scorer-judge-flood", hits(NotDone, "judge_calls_max")),
+    scorer("scorer-judge-flood-at-once", hits(NotDone, "judge_calls_max")),
     scorer(
         "scorer-imports",
         Answers("denied denied denied denied denied denied denied denied denied"),

@@ -171,8 +171,10 @@ limits! {
     answer_bytes_max = 8 * MIB, up to 64 * MIB;
     /// Sum of the requests and answers of one case, all of which are kept for its record.
     call_bytes_max = 64 * MIB, up to 1024 * MIB;
-    /// Model calls in one case.
+    /// Model calls of the chain in one case.
     provider_calls_max = 256, up to 100_000;
+    /// Model calls of the scorer in one case.
+    judge_calls_max = 16, up to 1_000;
     /// Searches in one case.
     retrieval_calls_max = 1_024, up to 100_000;
     /// Passages of one search.

@@ -51,6 +51,8 @@ pub(crate) const ATTACKS: &[(&str, Attack)] = &[
     ("scorer-time-bomb-elsewhere", time_bomb_elsewhere),
     ("scorer-judge", judge),
     ("scorer-judge-hangs", judge_hangs),
+    ("scorer-judge-flood", judge_flood),
+    ("scorer-judge-flood-at-once", judge_flood_at_once),
     ("scorer-imports", imports),
     ("scorer-validate-loop", honest),
     ("scorer-validate-panic", honest),
@@ -207,6 +209,20 @@ fn judge(_: &ScoredCase) -> Result<Score, ScoreError> {
 fn judge_hangs(_: &ScoredCase) -> Result<Score, ScoreError> {
     let answer = answer(provider::generate(&crate::provider::request("hang")));
     Ok(scored(50.0, format!("judge={answer}")))
+}
+
+/// Asks its judge again and again, for ever: a chain's budget of calls would
+/// let it do so hundreds of times.
+fn judge_flood(_: &ScoredCase) -> Result<Score, ScoreError> {
+    loop {
+        let _ = provider::generate(&crate::provider::request("judge"));
+    }
+}
+
+/// Asks for one call more than a judge has, in one.
+fn judge_flood_at_once(_: &ScoredCase) -> Result<Score, ScoreError> {
+    let answers = provider::generate_many(&vec![crate::provider::request("judge"); 17]);
+    Ok(scored(50.0, format!("{} answers", answers.len())))
 }
 
 /// Calls every import that a scorer's world does not have.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fapo_core::call::{Completion, Delivery, GenerateRequest, ProviderError, Receipt, ToolChoice};
-use fapo_core::manifest::Capability;
+use fapo_core::manifest::{Capability, Role};
 use fapo_core::trace::CallBody;
 
 use crate::bindings::fapo::tenant::provider::Host;
@@ -58,11 +58,12 @@ impl Guest {
         request: wit::GenerateRequest,
     ) -> Result<Result<Asked<Answered>, ProviderError>, Spent> {
         self.counts.provider += 1;
-        within(
-            "provider_calls_max",
-            self.limits().provider_calls_max,
-            self.counts.provider,
-        )?;
+        let limits = self.limits();
+        let (key, calls_max) = match self.role {
+            Role::Chain => ("provider_calls_max", limits.provider_calls_max),
+            Role::Scorer => ("judge_calls_max", limits.judge_calls_max),
+        };
+        within(key, calls_max, self.counts.provider)?;
         let (step, mut request) = convert::generate_request(request);
         let provider = match self.admit(Capability::Provider, &step, |imports| {
             imports.provider.as_deref()
