@@ -1,20 +1,29 @@
 // The scorer: exact match and token F1, as SQuAD and HotpotQA count them.
 
 export const scorer = {
-  validateCase(row) {
+  validateCase(row, profile) {
+    checkProfile(profile);
     expectedText(row);
   },
 
-  scoreCase(row, outputText) {
+  scoreCase(row, outputText, profile) {
+    checkProfile(profile);
     return score(row, outputText);
   },
 
-  // The answer alone decides; a scorer that grades the way to it reads `steps`.
-  scorePipelineCase(row, outcome, steps, profile) {
-    if (profile !== "") throw { tag: "unknown-profile", val: profile };
+  // The answer alone decides; a scorer that grades the way to it reads `steps` and `calls`.
+  scorePipelineCase(row, outcome, steps, calls, profile) {
+    checkProfile(profile);
     return score(row, outcome.outputText);
   },
 };
+
+// A profile says how to grade, and this scorer has one way.
+function checkProfile(profile) {
+  if (profile === "") return;
+  const why = `\`${profile}\` is none: this scorer has the empty profile alone`;
+  throw { tag: "unknown-profile", val: why };
+}
 
 function score(row, output) {
   const expected = expectedText(row);

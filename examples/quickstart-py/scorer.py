@@ -7,14 +7,16 @@ from collections import Counter
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports.scorer import Measure, Score, ScoreError_BadCase, ScoreError_UnknownProfile
-from wit_world.imports.types import Outcome, ScoredCase, StepRecord
+from wit_world.imports.types import CallRecord, Outcome, ScoredCase, StepRecord
 
 
 class Scorer(exports.Scorer):
-    def validate_case(self, case: ScoredCase) -> None:
+    def validate_case(self, case: ScoredCase, profile: str) -> None:
+        check_profile(profile)
         expected_text(case)
 
-    def score_case(self, case: ScoredCase, output_text: str) -> Score:
+    def score_case(self, case: ScoredCase, output_text: str, profile: str) -> Score:
+        check_profile(profile)
         expected = expected_text(case)
         want, got = tokens(expected), tokens(output_text)
         exact = got == want
@@ -27,12 +29,22 @@ class Scorer(exports.Scorer):
         )
 
     def score_pipeline_case(
-        self, case: ScoredCase, outcome: Outcome, steps: list[StepRecord], profile: str
+        self,
+        case: ScoredCase,
+        outcome: Outcome,
+        steps: list[StepRecord],
+        calls: list[CallRecord],
+        profile: str,
     ) -> Score:
-        # The answer alone decides; a scorer that grades the way to it reads `steps`.
-        if profile != "":
-            raise Err(ScoreError_UnknownProfile(profile))
-        return self.score_case(case, outcome.output_text)
+        # The answer alone decides; a scorer that grades the way to it reads `steps` and `calls`.
+        return self.score_case(case, outcome.output_text, profile)
+
+
+def check_profile(profile: str) -> None:
+    """A profile says how to grade, and this scorer has one way."""
+    if profile != "":
+        why = f"`{profile}` is none: this scorer has the empty profile alone"
+        raise Err(ScoreError_UnknownProfile(why))
 
 
 def expected_text(case: ScoredCase) -> str:

@@ -235,6 +235,7 @@ async fn run_case(plan: &Plan, case: &Case) -> Done {
             let pipeline = Graded::Pipeline {
                 outcome: outcome.clone(),
                 visits: ran.trace.visits.clone(),
+                calls: ran.trace.calls.clone(),
                 profile: String::new(),
             };
             Some(plan.tenant.score(case, pipeline, attempt).await)

@@ -405,6 +405,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
         "scorer-imports",
         Answers("denied denied denied denied denied denied denied denied denied"),
     ),
+    scorer("scorer-course", Answers("steps=[] calls=[]")),
     validator("scorer-validate-loop", SCORER_CPU).under(SCORER_SHORT),
     validator("scorer-validate-panic", fails(Unreachable)),
 ];

@@ -79,6 +79,7 @@ impl Range {
                 let graded = Graded::Pipeline {
                     outcome,
                     visits: vec![],
+                    calls: vec![],
                     profile: String::new(),
                 };
                 let ran = tenant.score(&case, graded, Attempt::first(1)).await;
@@ -90,7 +91,7 @@ impl Range {
                     Err(failure) => Became::Failed(failure),
                 }
             }
-            Role::Validator => match tenant.validate_case(&case, Attempt::first(1)).await {
+            Role::Validator => match tenant.validate_case(&case, "", Attempt::first(1)).await {
                 ran if ran.result.is_ok() => Became::Answered {
                     text: "valid".into(),
                     trace: ran.trace,

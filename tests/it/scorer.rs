@@ -1,11 +1,18 @@
-//! The quickstart's scorer, called as the host calls it: with a text alone,
-//! with a pipeline, and to ask whether a row can be scored.
+//! A scorer, called as the host calls it: with a text alone, with a pipeline,
+//! and to ask whether a row can be scored.
+
+use std::sync::Arc;
 
 use fapo_core::Untrusted;
+use fapo_core::call::{
+    GenerateRequest, Passage, ProviderError, Receipt, SearchRequest, ToolRequest, ToolResult,
+};
 use fapo_core::case::Case;
 use fapo_core::limits::Limits;
 use fapo_core::manifest::Grants;
+use fapo_core::message::{ContentPart, Message, Speaker};
 use fapo_core::outcome::{FailureKind, Outcome};
+use fapo_core::trace::{ArtifactOperation, Call, CallBody, Span, Visit};
 use fapo_sandbox::sandbox::Sandbox;
 use fapo_sandbox::tenant::{Graded, Tenant};
 use fapo_sandbox::{Attempt, Imports};
@@ -25,6 +32,13 @@ fn case(expected: &str) -> Case {
     .unwrap()
 }
 
+fn text(profile: &str) -> Graded {
+    Graded::Text {
+        text: Untrusted::from("the London"),
+        profile: profile.into(),
+    }
+}
+
 fn pipeline(profile: &str) -> Graded {
     let outcome = Outcome {
         output_text: "the London".into(),
@@ -33,6 +47,7 @@ fn pipeline(profile: &str) -> Graded {
     Graded::Pipeline {
         outcome,
         visits: vec![],
+        calls: vec![],
         profile: profile.into(),
     }
 }
@@ -41,8 +56,7 @@ fn pipeline(profile: &str) -> Graded {
 async fn a_text_and_a_pipeline_get_the_same_grade() {
     let sandbox = fakes::sandbox();
     let tenant = quickstart(&sandbox).await;
-    let text = Graded::Text(Untrusted::from("the London"));
-    for graded in [text, pipeline("")] {
+    for graded in [text(""), pipeline("")] {
         let score = tenant
             .score(&case("\"London\""), graded, Attempt::first(1))
             .await
@@ -53,36 +67,151 @@ async fn a_text_and_a_pipeline_get_the_same_grade() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_cannot_be_scored_and_an_unknown_profile_are_the_scorers_errors() {
+async fn a_row_that_cannot_be_scored_is_the_scorers_error() {
     let sandbox = fakes::sandbox();
     let tenant = quickstart(&sandbox).await;
-    assert!(
+    let validated = |expected: &str| {
+        let (tenant, case) = (tenant.clone(), case(expected));
+        async move { tenant.validate_case(&case, "", Attempt::first(1)).await }
+    };
+    assert!(validated("\"London\"").await.result.is_ok());
+    let refused = validated("3").await.result.unwrap_err();
+    assert_eq!(refused.kind, FailureKind::Error);
+    let message = refused.message.as_str();
+    assert!(message.contains("`expected` must be a text"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_the_scorer_does_not_know_is_its_error_wherever_it_is_asked() {
+    let sandbox = fakes::sandbox();
+    let tenant = quickstart(&sandbox).await;
+    let case = case("\"London\"");
+    let attempt = Attempt::first(1);
+    let mut refused = vec![
         tenant
-            .validate_case(&case("\"London\""), Attempt::first(1))
+            .validate_case(&case, "x", attempt)
             .await
             .result
-            .is_ok()
-    );
-    let refused = tenant
-        .validate_case(&case("3"), Attempt::first(1))
-        .await
-        .result
-        .unwrap_err();
-    assert_eq!(refused.kind, FailureKind::Error);
-    assert!(
-        refused
-            .message
-            .as_str()
-            .contains("`expected` must be a text"),
-        "{refused:?}"
-    );
-    let unknown = tenant
-        .score(&case("\"London\""), pipeline("x"), Attempt::first(1))
-        .await
-        .result
-        .unwrap_err();
-    assert!(
-        unknown.message.as_str().contains("no profile `x`"),
-        "{unknown:?}"
-    );
+            .unwrap_err(),
+    ];
+    for graded in [text("x"), pipeline("x")] {
+        let score = tenant.score(&case, graded, attempt).await;
+        refused.push(score.result.unwrap_err());
+    }
+    for failure in refused {
+        assert_eq!(failure.kind, FailureKind::Error);
+        let message = failure.message.as_str();
+        assert!(message.contains("cannot use the profile: `x`"), "{message}");
+    }
+}
+
+/// One call of each import, with an answer, an error, or neither.
+fn calls() -> Vec<Call> {
+    let generate = CallBody::Generate {
+        request: Arc::new(GenerateRequest {
+            messages: vec![Message {
+                role: Speaker::User,
+                content: vec![ContentPart::Text("Where is it?".into())],
+                tool_calls: vec![],
+                tool_call_id: None,
+            }],
+            ..GenerateRequest::default()
+        }),
+        answer: None,
+        error: Some(ProviderError::BudgetSpent("no money is left".into())),
+        receipt: Receipt::default(),
+    };
+    let search = CallBody::Search {
+        request: Arc::new(SearchRequest {
+            index: "docs".into(),
+            query: "Tower Bridge".into(),
+            k: 1,
+        }),
+        answer: Some(Arc::new(vec![Passage {
+            id: "doc-7".into(),
+            title: "Tower Bridge".into(),
+            text: "It is in London.".into(),
+            score: 1.5,
+            rank: 1,
+            metadata: "{}".into(),
+        }])),
+        error: None,
+    };
+    let tool = |answer| CallBody::Tool {
+        request: Arc::new(ToolRequest {
+            name: "echo".into(),
+            arguments: "{}".into(),
+        }),
+        answer,
+        error: None,
+    };
+    let said = ToolResult {
+        content: vec![ContentPart::Text("it broke".into())],
+        is_error: true,
+    };
+    let artifact = CallBody::Artifact {
+        operation: ArtifactOperation::Read,
+        name: "notes.txt".into(),
+        bytes: 1,
+        error: None,
+    };
+    [
+        generate,
+        search,
+        tool(Some(Arc::new(said))),
+        tool(None),
+        artifact,
+    ]
+    .into_iter()
+    .map(|body| Call {
+        step: "look".into(),
+        visit: 2,
+        body,
+        span: Span::default(),
+    })
+    .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scorer_is_handed_the_visits_and_the_calls_and_no_artifacts() {
+    let sandbox = fakes::sandbox();
+    let bytes = fapo_test_artifacts::bytes("hostile");
+    let component = sandbox.load(&bytes, &Limits::default()).await.unwrap();
+    let tenant = sandbox.tenant(component, Grants::default(), Imports::default());
+    let case = Case::from_json(
+        r#"{"case_id":"1","context":{},"expected":"x","metadata":{"attack":"scorer-course"}}"#,
+    )
+    .unwrap();
+    let graded = Graded::Pipeline {
+        outcome: Outcome {
+            output_text: "London".into(),
+            diagnostics: vec![],
+        },
+        visits: vec![Visit {
+            step: "look".into(),
+            visit: 1,
+            output: None,
+            failure: Some("nothing there".into()),
+            replaced: false,
+            span: Span::default(),
+        }],
+        calls: calls(),
+        profile: String::new(),
+    };
+    let score = tenant.score(&case, graded, Attempt::first(1)).await;
+    let feedback = score.result.unwrap().feedback;
+    let feedback = feedback.as_str();
+    for says in [
+        r#"visit: 1, output: None, failure: Some("nothing there")"#,
+        r#"Text("Where is it?")"#,
+        r#"answer: None, error: Some("budget-spent: no money is left")"#,
+        r#"query: "Tower Bridge", k: 1"#,
+        r#"id: "doc-7""#,
+        r#"content: [ContentPart::Text("it broke")], is-error: true"#,
+        r#"name: "echo", arguments: "{}", answer: None, error: None"#,
+    ] {
+        assert!(feedback.contains(says), "`{says}` is not in {feedback}");
+    }
+    assert!(!feedback.contains("notes.txt"), "{feedback}");
+    assert_eq!(feedback.matches("visit: 2").count(), 4, "{feedback}");
 }

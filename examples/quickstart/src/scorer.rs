@@ -8,13 +8,14 @@ use fapo_sdk::score;
 pub struct ExactMatch;
 
 impl Scorer for ExactMatch {
-    fn validate_case(case: &ScoredCase) -> Result<(), ScoreError> {
+    fn validate_case(case: &ScoredCase, _profile: &str) -> Result<(), ScoreError> {
         case.expected_text().map(|_| ())
     }
 
     fn score_case(
         case: &ScoredCase,
         output_text: &str,
+        _profile: &str,
         _judge: &Host,
     ) -> Result<Score, ScoreError> {
         let expected = case.expected_text()?;
@@ -37,7 +38,7 @@ mod tests {
 
     fn score(expected: Value, output: &str) -> Result<Score, ScoreError> {
         let row = TestCase::new("1", &json!({})).expecting(&expected);
-        ExactMatch::score_case(&row, output, &FakeHost::new())
+        ExactMatch::score_case(&row, output, "", &FakeHost::new())
     }
 
     #[test]

@@ -107,6 +107,7 @@ type Tool = Box<dyn Fn(&Value) -> Result<String, String>>;
 #[derive(Default)]
 struct Seen {
     calls: Vec<Call>,
+    records: Vec<CallRecord>,
     open: Vec<String>,
     steps: Vec<StepRecord>,
     written: Vec<(String, Vec<u8>)>,
@@ -219,6 +220,30 @@ impl FakeHost {
         self.seen.borrow().steps.clone()
     }
 
+    /// Returns the calls as a scorer would be handed them.
+    ///
+    /// ```
+    /// use fapo_sdk::fake::FakeHost;
+    /// use fapo_sdk::{CallBody, Imports, SearchRequest};
+    ///
+    /// let host = FakeHost::new();
+    /// host.begin("look").unwrap();
+    /// let request = SearchRequest {
+    ///     step: "look".into(),
+    ///     index: "wiki".into(),
+    ///     query: "Dracula".into(),
+    ///     k: 3,
+    /// };
+    /// host.search(&request).unwrap_err();
+    /// let record = &host.records()[0];
+    /// assert_eq!((record.step.as_str(), record.visit), ("look", 1));
+    /// let CallBody::Search(call) = &record.body else { unreachable!() };
+    /// assert_eq!(call.error.as_deref(), Some("unknown-index: wiki"));
+    /// ```
+    pub fn records(&self) -> Vec<CallRecord> {
+        self.seen.borrow().records.clone()
+    }
+
     fn rule(mut self, fits: Fits, replies: Vec<Result<Completion, ProviderError>>) -> Self {
         self.rules.push(Rule {
             fits,
@@ -230,6 +255,35 @@ impl FakeHost {
 
     fn note(&self, call: Call) {
         self.seen.borrow_mut().calls.push(call);
+    }
+
+    /// Keeps a call for the scorer.
+    fn record(&self, step: &str, body: CallBody) {
+        let mut seen = self.seen.borrow_mut();
+        let n_closed = seen
+            .steps
+            .iter()
+            .filter(|record| record.step == step)
+            .count();
+        let is_open = seen.open.iter().any(|open| open == step);
+        let visit = (n_closed + usize::from(is_open)) as u32;
+        seen.records.push(CallRecord {
+            step: step.to_owned(),
+            visit,
+            body,
+        });
+    }
+
+    fn generated(&self, request: &GenerateRequest) -> Result<Completion, ProviderError> {
+        let reply = self.reply(request);
+        let (answer, error) = both(&reply, ProviderError::reason);
+        let call = GenerateCall {
+            request: request.clone(),
+            answer,
+            error,
+        };
+        self.record(&request.step, CallBody::Generate(call));
+        reply
     }
 
     fn reply(&self, request: &GenerateRequest) -> Result<Completion, ProviderError> {
@@ -252,6 +306,18 @@ impl FakeHost {
             .unwrap_or_else(|| Err(ProviderError::Other("a rule without answers".into())))
     }
 
+    fn found(&self, request: &SearchRequest) -> Result<Vec<Passage>, RetrievalError> {
+        let found = self.find(request);
+        let (answer, error) = both(&found, RetrievalError::reason);
+        let call = SearchCall {
+            request: request.clone(),
+            answer,
+            error,
+        };
+        self.record(&request.step, CallBody::Search(call));
+        found
+    }
+
     fn find(&self, request: &SearchRequest) -> Result<Vec<Passage>, RetrievalError> {
         if request.query.trim().is_empty() || request.k == 0 {
             return Err(RetrievalError::InvalidRequest(
@@ -263,6 +329,22 @@ impl FakeHost {
         let (_, passages) =
             index.ok_or_else(|| RetrievalError::UnknownIndex(request.index.clone()))?;
         Ok(passages.iter().take(request.k as usize).cloned().collect())
+    }
+
+    fn used(&self, request: &ToolRequest) -> Result<ToolResult, ToolError> {
+        let used = self.use_tool(request);
+        let (answer, error) = both(&used, ToolError::reason);
+        let call = ToolCallMade {
+            name: request.name.clone(),
+            arguments: request.arguments.clone(),
+            answer: answer.map(|result| ToolAnswer {
+                content: result.content,
+                is_error: result.is_error,
+            }),
+            error,
+        };
+        self.record(&request.step, CallBody::Tool(call));
+        used
     }
 
     fn use_tool(&self, request: &ToolRequest) -> Result<ToolResult, ToolError> {
@@ -309,10 +391,21 @@ impl FakeHost {
     }
 }
 
+/// Returns the two halves of a record: the answer, or what the error says.
+fn both<T: Clone, E>(
+    result: &Result<T, E>,
+    reason: impl Fn(&E) -> String,
+) -> (Option<T>, Option<String>) {
+    match result {
+        Ok(answer) => (Some(answer.clone()), None),
+        Err(error) => (None, Some(reason(error))),
+    }
+}
+
 impl Imports for FakeHost {
     fn generate(&self, request: &GenerateRequest) -> Result<Completion, ProviderError> {
         self.note(Call::Generate(vec![request.clone()]));
-        self.reply(request)
+        self.generated(request)
     }
 
     fn generate_many(
@@ -320,17 +413,20 @@ impl Imports for FakeHost {
         requests: &[GenerateRequest],
     ) -> Vec<Result<Completion, ProviderError>> {
         self.note(Call::Generate(requests.to_vec()));
-        requests.iter().map(|request| self.reply(request)).collect()
+        requests
+            .iter()
+            .map(|request| self.generated(request))
+            .collect()
     }
 
     fn search(&self, request: &SearchRequest) -> Result<Vec<Passage>, RetrievalError> {
         self.note(Call::Search(vec![request.clone()]));
-        self.find(request)
+        self.found(request)
     }
 
     fn search_many(&self, requests: &[SearchRequest]) -> Vec<Result<Vec<Passage>, RetrievalError>> {
         self.note(Call::Search(requests.to_vec()));
-        requests.iter().map(|request| self.find(request)).collect()
+        requests.iter().map(|request| self.found(request)).collect()
     }
 
     fn begin(&self, step: &str) -> Result<Directive, TraceError> {
@@ -402,14 +498,11 @@ impl Imports for FakeHost {
 
     fn call_tool(&self, request: &ToolRequest) -> Result<ToolResult, ToolError> {
         self.note(Call::Tools(vec![request.clone()]));
-        self.use_tool(request)
+        self.used(request)
     }
 
     fn call_tools(&self, requests: &[ToolRequest]) -> Vec<Result<ToolResult, ToolError>> {
         self.note(Call::Tools(requests.to_vec()));
-        requests
-            .iter()
-            .map(|request| self.use_tool(request))
-            .collect()
+        requests.iter().map(|request| self.used(request)).collect()
     }
 }

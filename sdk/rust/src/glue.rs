@@ -3,7 +3,7 @@
 
 use crate::bindings::chain::{ChainError, ChainInfo, Guest as ChainGuest};
 use crate::bindings::scorer::{Guest as ScorerGuest, Score, ScoreError};
-use crate::bindings::types::{Outcome, ScoredCase, Settings, StepRecord, TestCase};
+use crate::bindings::types::{CallRecord, Outcome, ScoredCase, Settings, StepRecord, TestCase};
 use crate::chain::Chain;
 use crate::host::Host;
 use crate::scorer::Scorer;
@@ -19,20 +19,28 @@ impl<C: Chain> ChainGuest for C {
 }
 
 impl<T: Scorer> ScorerGuest for T {
-    fn validate_case(case: ScoredCase) -> Result<(), ScoreError> {
-        T::validate_case(&case)
+    fn validate_case(case: ScoredCase, profile: String) -> Result<(), ScoreError> {
+        T::check_profile(&profile)?;
+        T::validate_case(&case, &profile)
     }
 
-    fn score_case(case: ScoredCase, output_text: String) -> Result<Score, ScoreError> {
-        T::score_case(&case, &output_text, &Host)
+    fn score_case(
+        case: ScoredCase,
+        output_text: String,
+        profile: String,
+    ) -> Result<Score, ScoreError> {
+        T::check_profile(&profile)?;
+        T::score_case(&case, &output_text, &profile, &Host)
     }
 
     fn score_pipeline_case(
         case: ScoredCase,
         outcome: Outcome,
         steps: Vec<StepRecord>,
+        calls: Vec<CallRecord>,
         profile: String,
     ) -> Result<Score, ScoreError> {
-        T::score_pipeline_case(&case, &outcome, &steps, &profile, &Host)
+        T::check_profile(&profile)?;
+        T::score_pipeline_case(&case, &outcome, &steps, &calls, &profile, &Host)
     }
 }

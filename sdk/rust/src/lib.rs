@@ -41,10 +41,10 @@ pub use crate::bindings::scorer::{Score, ScoreError};
 pub use crate::bindings::tools::{ToolError, ToolRequest, ToolResult};
 pub use crate::bindings::trace::Directive;
 pub use crate::bindings::types::{
-    Choice, Completion, ContentPart, Diagnostic, FinishReason, GenerateParams, GenerateRequest,
-    Media, Message, Outcome, Passage, ProviderError, ResponseSchema, RetrievalError, Role,
-    ScoredCase, SearchRequest, Settings, StepRecord, TestCase, ToolCall, ToolChoice,
-    ToolDefinition,
+    CallBody, CallRecord, Choice, Completion, ContentPart, Diagnostic, FinishReason, GenerateCall,
+    GenerateParams, GenerateRequest, Media, Message, Outcome, Passage, ProviderError,
+    ResponseSchema, RetrievalError, Role, ScoredCase, SearchCall, SearchRequest, Settings,
+    StepRecord, TestCase, ToolAnswer, ToolCall, ToolCallMade, ToolChoice, ToolDefinition,
 };
 pub use crate::case::Case;
 pub use crate::chain::Chain;
@@ -65,10 +65,10 @@ pub use crate::step::{Answers, Ask, Branch, Declared, Node, Taken};
 /// What a tenant's `lib.rs` wants in scope.
 pub mod prelude {
     pub use crate::{
-        Agent, Case, Chain, ChainError, Code, END, FanOut, Graph, Host, Llm, Message, Outcome,
-        Parameter, Passage, Prompt, Retrieve, START, Score, ScoreError, ScoredCase, Scorer,
-        Settings, StepRecord, Steps, TestCase, Value, Visit, export_chain, export_scorer, json,
-        parse,
+        Agent, CallRecord, Case, Chain, ChainError, Code, END, FanOut, Graph, Host, Llm, Message,
+        Outcome, Parameter, Passage, Prompt, Retrieve, START, Score, ScoreError, ScoredCase,
+        Scorer, Settings, StepRecord, Steps, TestCase, Value, Visit, export_chain, export_scorer,
+        json, parse,
     };
 }
 

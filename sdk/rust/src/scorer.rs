@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::bindings::scorer::{Measure, Points, Score, ScoreError};
-use crate::bindings::types::{Outcome, ProviderError, ScoredCase, StepRecord};
+use crate::bindings::types::{CallRecord, Outcome, ProviderError, ScoredCase, StepRecord};
 use crate::case::Case;
 use crate::host::Host;
 
@@ -16,13 +16,14 @@ use crate::host::Host;
 /// pub struct Words;
 ///
 /// impl Scorer for Words {
-///     fn validate_case(case: &ScoredCase) -> Result<(), ScoreError> {
+///     fn validate_case(case: &ScoredCase, _profile: &str) -> Result<(), ScoreError> {
 ///         case.expected_text().map(|_| ())
 ///     }
 ///
 ///     fn score_case(
 ///         case: &ScoredCase,
 ///         output_text: &str,
+///         _profile: &str,
 ///         _judge: &Host,
 ///     ) -> Result<Score, ScoreError> {
 ///         let f1 = score::f1(output_text, &case.expected_text()?);
@@ -34,33 +35,48 @@ use crate::host::Host;
 ///
 /// # fn main() {
 /// let row = TestCase::new("1", &json!({})).expecting(&json!("the Black Sea"));
-/// let score = Words::score_case(&row, "black sea", &fapo_sdk::fake::FakeHost::new()).unwrap();
+/// let host = fapo_sdk::fake::FakeHost::new();
+/// let score = Words::score_case(&row, "black sea", "", &host).unwrap();
 /// assert_eq!(score.composite, 100.0);
 /// # }
 /// ```
 pub trait Scorer {
+    /// Says whether a profile can be used, before any of the others is called
+    /// with it. Without this, the empty profile is the only one.
+    fn check_profile(profile: &str) -> Result<(), ScoreError> {
+        if profile.is_empty() {
+            return Ok(());
+        }
+        Err(ScoreError::UnknownProfile(format!(
+            "`{profile}` is none: this scorer has the empty profile alone"
+        )))
+    }
+
     /// Says whether a row can be scored at all.
-    fn validate_case(_case: &ScoredCase) -> Result<(), ScoreError> {
+    fn validate_case(_case: &ScoredCase, _profile: &str) -> Result<(), ScoreError> {
         Ok(())
     }
 
     /// Grades a text alone. `judge` reaches `provider`, where the tenant's
     /// manifest grants a judge, and `log`.
-    fn score_case(case: &ScoredCase, output_text: &str, judge: &Host) -> Result<Score, ScoreError>;
+    fn score_case(
+        case: &ScoredCase,
+        output_text: &str,
+        profile: &str,
+        judge: &Host,
+    ) -> Result<Score, ScoreError>;
 
-    /// Grades an outcome with the steps that led to it. Without this, the text
-    /// is graded alone and the empty profile is the only one.
+    /// Grades an outcome with the steps and the calls that led to it. Without
+    /// this, the text is graded alone.
     fn score_pipeline_case(
         case: &ScoredCase,
         outcome: &Outcome,
         _steps: &[StepRecord],
+        _calls: &[CallRecord],
         profile: &str,
         judge: &Host,
     ) -> Result<Score, ScoreError> {
-        if !profile.is_empty() {
-            return Err(ScoreError::UnknownProfile(profile.to_owned()));
-        }
-        Self::score_case(case, &outcome.output_text, judge)
+        Self::score_case(case, &outcome.output_text, profile, judge)
     }
 }
 
@@ -181,6 +197,7 @@ mod tests {
         fn score_case(
             _case: &ScoredCase,
             output_text: &str,
+            _profile: &str,
             _judge: &Host,
         ) -> Result<Score, ScoreError> {
             Ok(Score::pass(output_text == "yes"))
@@ -192,19 +209,21 @@ mod tests {
     }
 
     #[test]
-    fn an_outcome_is_scored_by_its_text_and_profiles_are_unknown() {
+    fn an_outcome_is_scored_by_its_text() {
         let outcome = Outcome {
             output_text: "yes".into(),
             diagnostics: Vec::new(),
         };
-        let score = |profile| {
-            Always::score_pipeline_case(&row(json!(null)), &outcome, &[], profile, &FakeHost::new())
-        };
-        assert_eq!(score("").unwrap().composite, 100.0);
-        assert_eq!(
-            score("strict"),
-            Err(ScoreError::UnknownProfile("strict".into()))
-        );
+        let (row, host) = (row(json!(null)), FakeHost::new());
+        let score = Always::score_pipeline_case(&row, &outcome, &[], &[], "", &host);
+        assert_eq!(score.unwrap().composite, 100.0);
+    }
+
+    #[test]
+    fn a_scorer_that_says_nothing_of_profiles_has_the_empty_one_alone() {
+        assert_eq!(Always::check_profile(""), Ok(()));
+        let error = Always::check_profile("strict").unwrap_err();
+        assert!(matches!(error, ScoreError::UnknownProfile(why) if why.starts_with("`strict`")));
     }
 
     #[test]

@@ -16,7 +16,8 @@ use fapo_core::message::{ContentPart, Message, OpaquePart, Speaker, ToolCall, To
 use fapo_core::outcome::Outcome;
 use fapo_core::score::Score;
 use fapo_core::settings::Settings;
-use fapo_core::trace::Visit;
+use fapo_core::trace::{Call, CallBody, Visit};
+use serde::Serialize;
 
 use crate::bindings::exports::fapo::tenant::{chain, scorer};
 use crate::bindings::fapo::tenant::{artifacts, tools, types as wit};
@@ -100,6 +101,71 @@ pub(crate) fn step_record(visit: &Visit) -> wit::StepRecord {
         output: visit.output.as_ref().map(text),
         failure: visit.failure.as_ref().map(text),
     }
+}
+
+/// Returns a call as a scorer sees it; none where it is of the artifact store.
+pub(crate) fn call_record(call: &Call) -> Option<wit::CallRecord> {
+    let body = match &call.body {
+        CallBody::Generate {
+            request,
+            answer,
+            error,
+            ..
+        } => wit::CallBody::Generate(wit::GenerateCall {
+            request: generate_request_out(&call.step, request),
+            answer: answer.as_deref().map(completion),
+            error: error.as_ref().map(error_text),
+        }),
+        CallBody::Search {
+            request,
+            answer,
+            error,
+        } => wit::CallBody::Search(wit::SearchCall {
+            request: wit::SearchRequest {
+                step: text(&call.step),
+                index: text(&request.index),
+                query: text(&request.query),
+                k: request.k,
+            },
+            answer: answer
+                .as_deref()
+                .map(|passages| passages.iter().map(passage).collect()),
+            error: error.as_ref().map(error_text),
+        }),
+        CallBody::Tool {
+            request,
+            answer,
+            error,
+        } => wit::CallBody::Tool(wit::ToolCallMade {
+            name: text(&request.name),
+            arguments: text(&request.arguments),
+            answer: answer.as_deref().map(|result| wit::ToolAnswer {
+                content: parts_out(&result.content),
+                is_error: result.is_error,
+            }),
+            error: error.as_ref().map(error_text),
+        }),
+        CallBody::Artifact { .. } => return None,
+    };
+    Some(wit::CallRecord {
+        step: text(&call.step),
+        visit: call.visit,
+        body,
+    })
+}
+
+/// Returns an import's error as the contract spells it, and what it says.
+///
+/// Each of them is a case with a text, and is read as it is recorded: so the
+/// three need no list of their cases here.
+fn error_text(error: &impl Serialize) -> String {
+    let recorded = serde_json::to_value(error).expect("an error can be recorded");
+    let cases = recorded.as_object().expect("an error is one of its cases");
+    let texts = cases.iter().map(|(name, says)| {
+        let says = says.as_str().expect("a case has a text");
+        format!("{}: {says}", name.replace('_', "-"))
+    });
+    texts.collect()
 }
 
 pub(crate) fn score(score: scorer::Score) -> Score {
@@ -224,6 +290,79 @@ pub(crate) fn generate_request(request: wit::GenerateRequest) -> (Untrusted, Gen
     (request.step.into(), converted)
 }
 
+fn generate_request_out(step: &Untrusted, request: &GenerateRequest) -> wit::GenerateRequest {
+    let params = &request.params;
+    wit::GenerateRequest {
+        step: text(step),
+        model: request.model.as_ref().map(text),
+        messages: request.messages.iter().map(message_out).collect(),
+        params: wit::GenerateParams {
+            temperature: params.temperature,
+            top_p: params.top_p,
+            max_tokens: params.max_tokens,
+            seed: params.seed,
+            stop: params.stop.iter().map(text).collect(),
+            reasoning_effort: params.reasoning_effort.as_ref().map(text),
+            choices: params.choices,
+        },
+        response_schema: request
+            .response_schema
+            .as_ref()
+            .map(|s| wit::ResponseSchema {
+                name: text(&s.name),
+                schema: text(&s.schema),
+            }),
+        tools: request.tools.iter().map(tool_definition_out).collect(),
+        tool_choice: match &request.tool_choice {
+            ToolChoice::Auto => wit::ToolChoice::Auto,
+            ToolChoice::None => wit::ToolChoice::None,
+            ToolChoice::Required => wit::ToolChoice::Required,
+            ToolChoice::Tool(name) => wit::ToolChoice::Tool(text(name)),
+        },
+    }
+}
+
+fn message_out(message: &Message) -> wit::Message {
+    wit::Message {
+        role: match message.role {
+            Speaker::System => wit::Role::System,
+            Speaker::User => wit::Role::User,
+            Speaker::Assistant => wit::Role::Assistant,
+            Speaker::Tool => wit::Role::Tool,
+        },
+        content: parts_out(&message.content),
+        tool_calls: message.tool_calls.iter().map(tool_call_out).collect(),
+        tool_call_id: message.tool_call_id.as_ref().map(text),
+    }
+}
+
+fn parts_out(parts: &[ContentPart]) -> Vec<wit::ContentPart> {
+    let part = |part: &ContentPart| match part {
+        ContentPart::Text(says) => wit::ContentPart::Text(text(says)),
+        ContentPart::Media { media_type, data } => wit::ContentPart::Media(wit::Media {
+            media_type: text(media_type),
+            data: data.clone(),
+        }),
+        ContentPart::Opaque(part) => wit::ContentPart::Opaque(opaque_out(part)),
+    };
+    parts.iter().map(part).collect()
+}
+
+fn opaque_out(part: &OpaquePart) -> wit::OpaquePart {
+    wit::OpaquePart {
+        provider: text(&part.provider),
+        data: text(&part.data),
+    }
+}
+
+fn tool_call_out(call: &ToolCall) -> wit::ToolCall {
+    wit::ToolCall {
+        id: text(&call.id),
+        name: text(&call.name),
+        arguments: text(&call.arguments),
+    }
+}
+
 fn message(message: wit::Message) -> Message {
     Message {
         role: match message.role {
@@ -268,15 +407,7 @@ pub(crate) fn completion(completion: &Completion) -> wit::Completion {
             .iter()
             .map(|choice| wit::Choice {
                 text: text(&choice.text),
-                tool_calls: choice
-                    .tool_calls
-                    .iter()
-                    .map(|c| wit::ToolCall {
-                        id: text(&c.id),
-                        name: text(&c.name),
-                        arguments: text(&c.arguments),
-                    })
-                    .collect(),
+                tool_calls: choice.tool_calls.iter().map(tool_call_out).collect(),
                 finish_reason: match &choice.finish_reason {
                     FinishReason::Stop => wit::FinishReason::Stop,
                     FinishReason::Length => wit::FinishReason::Length,
@@ -284,14 +415,7 @@ pub(crate) fn completion(completion: &Completion) -> wit::Completion {
                     FinishReason::ContentFilter => wit::FinishReason::ContentFilter,
                     FinishReason::Other(why) => wit::FinishReason::Other(text(why)),
                 },
-                opaque: choice
-                    .opaque
-                    .iter()
-                    .map(|o| wit::OpaquePart {
-                        provider: text(&o.provider),
-                        data: text(&o.data),
-                    })
-                    .collect(),
+                opaque: choice.opaque.iter().map(opaque_out).collect(),
             })
             .collect(),
         usage: wit::Usage {
@@ -370,31 +494,17 @@ fn tool_definition_in(tool: wit::ToolDefinition) -> ToolDefinition {
     }
 }
 
-pub(crate) fn tool_definition_out(tool: ToolDefinition) -> wit::ToolDefinition {
+pub(crate) fn tool_definition_out(tool: &ToolDefinition) -> wit::ToolDefinition {
     wit::ToolDefinition {
-        name: tool.name.into_string(),
-        description: tool.description.into_string(),
-        parameters: tool.parameters.into_string(),
+        name: text(&tool.name),
+        description: text(&tool.description),
+        parameters: text(&tool.parameters),
     }
 }
 
 pub(crate) fn tool_result(result: &ToolResult) -> tools::ToolResult {
     tools::ToolResult {
-        content: result
-            .content
-            .iter()
-            .map(|part| match part {
-                ContentPart::Text(says) => wit::ContentPart::Text(text(says)),
-                ContentPart::Media { media_type, data } => wit::ContentPart::Media(wit::Media {
-                    media_type: text(media_type),
-                    data: data.clone(),
-                }),
-                ContentPart::Opaque(part) => wit::ContentPart::Opaque(wit::OpaquePart {
-                    provider: text(&part.provider),
-                    data: text(&part.data),
-                }),
-            })
-            .collect(),
+        content: parts_out(&result.content),
         is_error: result.is_error,
     }
 }

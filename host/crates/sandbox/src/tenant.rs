@@ -11,7 +11,7 @@ use fapo_core::manifest::{Grants, Role};
 use fapo_core::outcome::{Failure, LimitHit, Outcome};
 use fapo_core::score::Score;
 use fapo_core::settings::Settings;
-use fapo_core::trace::{CaseTrace, Visit};
+use fapo_core::trace::{Call, CaseTrace, Visit};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
@@ -80,18 +80,27 @@ pub struct Used {
     pub memory_bytes: u64,
 }
 
-/// What a scorer grades.
+/// What a scorer grades, and by which profile: its own way to weigh things, of
+/// which the empty one is the usual.
 #[derive(Clone, Debug)]
 pub enum Graded {
     /// A text alone.
-    Text(Untrusted),
-    /// What a chain left, with its steps.
+    Text {
+        /// The text.
+        text: Untrusted,
+        /// The scorer's profile.
+        profile: String,
+    },
+    /// What a chain left, with how it came to that.
     Pipeline {
         /// What it made.
         outcome: Outcome,
-        /// How it came to that.
+        /// The visits of its steps.
         visits: Vec<Visit>,
-        /// The scorer's own way to weigh things; empty is its usual one.
+        /// The calls that it made. A scorer sees those of models, indexes and
+        /// tools, and no accesses of artifacts.
+        calls: Vec<Call>,
+        /// The scorer's profile.
         profile: String,
     },
 }
@@ -223,17 +232,23 @@ impl Tenant {
         run
     }
 
-    /// Asks the scorer whether a case can be scored at all.
-    pub async fn validate_case(&self, case: &Case, attempt: Attempt) -> GuestRun<()> {
+    /// Asks the scorer whether a case can be scored at all under a profile.
+    pub async fn validate_case(
+        &self,
+        case: &Case,
+        profile: &str,
+        attempt: Attempt,
+    ) -> GuestRun<()> {
         let indices = self.scorer();
         let (id, case) = (case.id.clone(), convert::scored_case(case));
+        let profile = profile.to_owned();
         self.run(
             self.prepared(Role::Scorer, id, attempt),
             Box::new(move |store, instance| {
                 Box::pin(async move {
                     let scorer = indices.load(&mut *store, &instance).map_err(misfit)?;
                     Ok(scorer
-                        .call_validate_case(store, &case)
+                        .call_validate_case(store, &case, &profile)
                         .await?
                         .map_err(score_error))
                 })
@@ -253,18 +268,25 @@ impl Tenant {
                 Box::pin(async move {
                     let scorer = indices.load(&mut *store, &instance).map_err(misfit)?;
                     let scored = match &graded {
-                        Graded::Text(text) => {
-                            scorer.call_score_case(store, &case, text.as_str()).await?
+                        Graded::Text { text, profile } => {
+                            scorer
+                                .call_score_case(store, &case, text.as_str(), profile)
+                                .await?
                         }
                         Graded::Pipeline {
                             outcome,
                             visits,
+                            calls,
                             profile,
                         } => {
                             let outcome = convert::outcome_out(outcome);
                             let steps: Vec<_> = visits.iter().map(convert::step_record).collect();
+                            let calls: Vec<_> =
+                                calls.iter().filter_map(convert::call_record).collect();
                             scorer
-                                .call_score_pipeline_case(store, &case, &outcome, &steps, profile)
+                                .call_score_pipeline_case(
+                                    store, &case, &outcome, &steps, &calls, profile,
+                                )
                                 .await?
                         }
                     };
@@ -369,10 +391,9 @@ fn score_error(error: scorer::ScoreError) -> Returned {
         scorer::ScoreError::BadCase(why) => {
             Returned::error(format!("the scorer cannot score the case: {why}"))
         }
-        scorer::ScoreError::UnknownProfile(name) => Returned::error(format!(
-            "the scorer has no profile `{}`",
-            Untrusted::from(name)
-        )),
+        scorer::ScoreError::UnknownProfile(why) => {
+            Returned::error(format!("the scorer cannot use the profile: {why}"))
+        }
         scorer::ScoreError::Provider(error) => Returned::error(provider_error(error)),
         scorer::ScoreError::Other(why) => Returned::error(why),
     }

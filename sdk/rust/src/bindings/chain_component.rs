@@ -744,13 +744,143 @@ pub mod fapo {
                 }
             }
             impl ::core::error::Error for RetrievalError {}
+            #[derive(Clone, PartialEq)]
+            pub struct GenerateCall {
+                /// As it was sent: what the chain left to the run is filled in.
+                pub request: GenerateRequest,
+                pub answer: ::core::option::Option<Completion>,
+                pub error: ::core::option::Option<_rt::String>,
+            }
+            impl ::core::fmt::Debug for GenerateCall {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("GenerateCall")
+                        .field("request", &self.request)
+                        .field("answer", &self.answer)
+                        .field("error", &self.error)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct SearchCall {
+                pub request: SearchRequest,
+                pub answer: ::core::option::Option<_rt::Vec<Passage>>,
+                pub error: ::core::option::Option<_rt::String>,
+            }
+            impl ::core::fmt::Debug for SearchCall {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("SearchCall")
+                        .field("request", &self.request)
+                        .field("answer", &self.answer)
+                        .field("error", &self.error)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct ToolAnswer {
+                pub content: _rt::Vec<ContentPart>,
+                /// True when the tool ran and said that it failed.
+                pub is_error: bool,
+            }
+            impl ::core::fmt::Debug for ToolAnswer {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("ToolAnswer")
+                        .field("content", &self.content)
+                        .field("is-error", &self.is_error)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct ToolCallMade {
+                pub name: _rt::String,
+                /// JSON, as the chain handed it over.
+                pub arguments: _rt::String,
+                pub answer: ::core::option::Option<ToolAnswer>,
+                pub error: ::core::option::Option<_rt::String>,
+            }
+            impl ::core::fmt::Debug for ToolCallMade {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("ToolCallMade")
+                        .field("name", &self.name)
+                        .field("arguments", &self.arguments)
+                        .field("answer", &self.answer)
+                        .field("error", &self.error)
+                        .finish()
+                }
+            }
+            /// What was asked, and what came back: an answer, or an error. Where both
+            /// are none, the case ended first.
+            ///
+            /// An error is the name of its case and what it said, as in
+            /// `budget-spent: no money is left`.
+            #[derive(Clone, PartialEq)]
+            pub enum CallBody {
+                Generate(GenerateCall),
+                Search(SearchCall),
+                Tool(ToolCallMade),
+            }
+            impl ::core::fmt::Debug for CallBody {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        CallBody::Generate(e) => {
+                            f.debug_tuple("CallBody::Generate").field(e).finish()
+                        }
+                        CallBody::Search(e) => {
+                            f.debug_tuple("CallBody::Search").field(e).finish()
+                        }
+                        CallBody::Tool(e) => {
+                            f.debug_tuple("CallBody::Tool").field(e).finish()
+                        }
+                    }
+                }
+            }
+            /// -------------------------------------------- calls, as the host saw them
+            /// One call that a chain made, handed to `score-pipeline-case`. What the
+            /// host refused before it was sent is not among them: it was the chain's
+            /// mistake, and nothing was asked.
+            #[derive(Clone, PartialEq)]
+            pub struct CallRecord {
+                /// The step that asked.
+                pub step: _rt::String,
+                /// Which visit of the step it was, as in `step-record`; zero when the
+                /// step had not begun.
+                pub visit: u32,
+                pub body: CallBody,
+            }
+            impl ::core::fmt::Debug for CallRecord {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("CallRecord")
+                        .field("step", &self.step)
+                        .field("visit", &self.visit)
+                        .field("body", &self.body)
+                        .finish()
+                }
+            }
         }
         /// Model calls. The host holds the keys, the retries, the cache and the
         /// budgets; a chain says what to ask and in which step.
         ///
-        /// The host checks, in this order: the limit `provider_calls_max`, the grant
-        /// (`denied`), the step (`unknown-step`), the limit `request_bytes_max`, and the
-        /// request's shape (`invalid-request`). A limit that is spent traps.
+        /// The host checks, in this order: the limit `provider_calls_max` (of a scorer
+        /// `judge_calls_max`), the grant (`denied`), the step (`unknown-step`), the
+        /// limit `request_bytes_max`, and the request's shape (`invalid-request`). A
+        /// limit that is spent traps.
         /// A scorer has no steps, so in its requests any name will do, and the empty one.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod provider {
@@ -1719,7 +1849,7 @@ pub mod fapo {
             ///
             /// This is how a guest has several calls in flight: they wait together,
             /// so ten calls take as long as the slowest. One that fails does not
-            /// disturb the others. Every request counts against `provider_calls_max`.
+            /// disturb the others. Every request counts against the limit of calls.
             #[allow(async_fn_in_trait)]
             pub fn generate_many(
                 requests: &[GenerateRequest],
@@ -7855,102 +7985,108 @@ macro_rules! __export_chain_component_impl {
         () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.61.1:fapo:tenant@0.1.0:chain-component:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4261] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4555] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x9f\x20\x01A\x02\x01\
-A\x1b\x01BH\x01r\x02\x04names\x05values\x04\0\x0etemplate-field\x03\0\0\x01p\x01\
-\x01r\x04\x07case-ids\x09task-types\x07contexts\x0ftemplate-fields\x02\x04\0\x09\
-test-case\x03\0\x03\x01r\x03\x04case\x04\x08expecteds\x08metadatas\x04\0\x0bscor\
-ed-case\x03\0\x05\x01r\x02\x04names\x08templates\x04\0\x06prompt\x03\0\x07\x01r\x02\
-\x04names\x05values\x04\0\x09parameter\x03\0\x09\x01p\x08\x01p\x0a\x01r\x02\x07p\
-rompts\x0b\x0aparameters\x0c\x04\0\x08settings\x03\0\x0d\x01r\x02\x04names\x04te\
-xts\x04\0\x0adiagnostic\x03\0\x0f\x01p\x10\x01r\x02\x0boutput-texts\x0bdiagnosti\
-cs\x11\x04\0\x07outcome\x03\0\x12\x01ks\x01r\x04\x04steps\x05visity\x06output\x14\
-\x07failure\x14\x04\0\x0bstep-record\x03\0\x15\x01m\x04\x06system\x04user\x09ass\
-istant\x04tool\x04\0\x04role\x03\0\x17\x01p}\x01r\x02\x0amedia-types\x04data\x19\
-\x04\0\x05media\x03\0\x1a\x01r\x02\x08providers\x04datas\x04\0\x0bopaque-part\x03\
-\0\x1c\x01q\x03\x04text\x01s\0\x05media\x01\x1b\0\x06opaque\x01\x1d\0\x04\0\x0cc\
-ontent-part\x03\0\x1e\x01r\x03\x02ids\x04names\x09argumentss\x04\0\x09tool-call\x03\
-\0\x20\x01p\x1f\x01p!\x01r\x04\x04role\x18\x07content\"\x0atool-calls#\x0ctool-c\
-all-id\x14\x04\0\x07message\x03\0$\x01r\x03\x04names\x0bdescriptions\x0aparamete\
-rss\x04\0\x0ftool-definition\x03\0&\x01ku\x01ky\x01ps\x01r\x07\x0btemperature(\x05\
-top-p(\x0amax-tokens)\x04seed)\x04stop*\x10reasoning-effort\x14\x07choices)\x04\0\
-\x0fgenerate-params\x03\0+\x01r\x02\x04names\x06schemas\x04\0\x0fresponse-schema\
-\x03\0-\x01q\x04\x04auto\0\0\x04none\0\0\x08required\0\0\x04tool\x01s\0\x04\0\x0b\
-tool-choice\x03\0/\x01p%\x01k.\x01p'\x01r\x07\x04steps\x05model\x14\x08messages1\
-\x06params,\x0fresponse-schema2\x05tools3\x0btool-choice0\x04\0\x10generate-requ\
-est\x03\04\x01q\x05\x04stop\0\0\x06length\0\0\x0atool-calls\0\0\x0econtent-filte\
-r\0\0\x05other\x01s\0\x04\0\x0dfinish-reason\x03\06\x01p\x1d\x01r\x04\x04texts\x0a\
-tool-calls#\x0dfinish-reason7\x06opaque8\x04\0\x06choice\x03\09\x01r\x04\x0cinpu\
-t-tokens)\x13cached-input-tokens)\x0doutput-tokens)\x10reasoning-tokens)\x04\0\x05\
-usage\x03\0;\x01p:\x01r\x03\x05models\x07choices=\x05usage<\x04\0\x0acompletion\x03\
-\0>\x01q\x09\x06denied\x01s\0\x0cunknown-step\x01s\0\x0dunknown-model\x01s\0\x0f\
-invalid-request\x01s\0\x10context-too-long\x01s\0\x10content-filtered\x01s\0\x0c\
-budget-spent\x01s\0\x0bunavailable\x01s\0\x05other\x01s\0\x04\0\x0eprovider-erro\
-r\x03\0@\x01r\x04\x04steps\x05indexs\x05querys\x01ky\x04\0\x0esearch-request\x03\
-\0B\x01r\x06\x02ids\x05titles\x04texts\x05scoreu\x04ranky\x08metadatas\x04\0\x07\
-passage\x03\0D\x01q\x06\x06denied\x01s\0\x0cunknown-step\x01s\0\x0dunknown-index\
-\x01s\0\x0finvalid-request\x01s\0\x0bunavailable\x01s\0\x05other\x01s\0\x04\0\x0f\
-retrieval-error\x03\0F\x03\0\x17fapo:tenant/types@0.1.0\x05\0\x02\x03\0\0\x10gen\
-erate-request\x02\x03\0\0\x0acompletion\x02\x03\0\0\x0eprovider-error\x01B\x0d\x02\
-\x03\x02\x01\x01\x04\0\x10generate-request\x03\0\0\x02\x03\x02\x01\x02\x04\0\x0a\
-completion\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0eprovider-error\x03\0\x04\x01j\x01\
-\x03\x01\x05\x01@\x01\x07request\x01\0\x06\x04\0\x08generate\x01\x07\x01p\x01\x01\
-p\x06\x01@\x01\x08requests\x08\0\x09\x04\0\x0dgenerate-many\x01\x0a\x03\0\x1afap\
-o:tenant/provider@0.1.0\x05\x04\x02\x03\0\0\x0esearch-request\x02\x03\0\0\x07pas\
-sage\x02\x03\0\0\x0fretrieval-error\x01B\x0e\x02\x03\x02\x01\x05\x04\0\x0esearch\
--request\x03\0\0\x02\x03\x02\x01\x06\x04\0\x07passage\x03\0\x02\x02\x03\x02\x01\x07\
-\x04\0\x0fretrieval-error\x03\0\x04\x01p\x03\x01j\x01\x06\x01\x05\x01@\x01\x07re\
-quest\x01\0\x07\x04\0\x06search\x01\x08\x01p\x01\x01p\x07\x01@\x01\x08requests\x09\
-\0\x0a\x04\0\x0bsearch-many\x01\x0b\x03\0\x1bfapo:tenant/retrieval@0.1.0\x05\x08\
-\x01B\x0f\x01r\x03\x04names\x04sizew\x09read-only\x7f\x04\0\x0dartifact-info\x03\
-\0\0\x01q\x07\x06denied\x01s\0\x0cunknown-step\x01s\0\x09not-found\x01s\0\x0cinv\
-alid-name\x01s\0\x09read-only\x01s\0\x0bunavailable\x01s\0\x05other\x01s\0\x04\0\
-\x0eartifact-error\x03\0\x02\x01p}\x01j\x01\x04\x01\x03\x01@\x02\x04steps\x04nam\
-es\0\x05\x04\0\x04read\x01\x06\x01j\0\x01\x03\x01@\x03\x04steps\x04names\x04data\
-\x04\0\x07\x04\0\x05write\x01\x08\x01p\x01\x01j\x01\x09\x01\x03\x01@\x01\x04step\
-s\0\x0a\x04\0\x04list\x01\x0b\x03\0\x1bfapo:tenant/artifacts@0.1.0\x05\x09\x01B\x0c\
-\x01q\x02\x03run\0\0\x03use\x01s\0\x04\0\x09directive\x03\0\0\x01q\x05\x06denied\
-\x01s\0\x0cunknown-step\x01s\0\x0calready-open\x01s\0\x08not-open\x01s\0\x05othe\
-r\x01s\0\x04\0\x0btrace-error\x03\0\x02\x01j\x01\x01\x01\x03\x01@\x01\x04steps\0\
-\x04\x04\0\x05begin\x01\x05\x01j\0\x01\x03\x01@\x02\x04steps\x06outputs\0\x06\x04\
-\0\x03end\x01\x07\x01@\x02\x04steps\x06reasons\0\x06\x04\0\x04fail\x01\x08\x03\0\
-\x17fapo:tenant/trace@0.1.0\x05\x0a\x02\x03\0\0\x0ftool-definition\x02\x03\0\0\x0c\
-content-part\x01B\x16\x02\x03\x02\x01\x0b\x04\0\x0ftool-definition\x03\0\0\x02\x03\
-\x02\x01\x0c\x04\0\x0ccontent-part\x03\0\x02\x01r\x03\x04steps\x04names\x09argum\
-entss\x04\0\x0ctool-request\x03\0\x04\x01p\x03\x01r\x02\x07content\x06\x08is-err\
-or\x7f\x04\0\x0btool-result\x03\0\x07\x01q\x06\x06denied\x01s\0\x0cunknown-step\x01\
-s\0\x0cunknown-tool\x01s\0\x0finvalid-request\x01s\0\x0bunavailable\x01s\0\x05ot\
-her\x01s\0\x04\0\x0atool-error\x03\0\x09\x01p\x01\x01j\x01\x0b\x01\x0a\x01@\x01\x04\
-steps\0\x0c\x04\0\x04list\x01\x0d\x01j\x01\x08\x01\x0a\x01@\x01\x07request\x05\0\
-\x0e\x04\0\x04call\x01\x0f\x01p\x05\x01p\x0e\x01@\x01\x08requests\x10\0\x11\x04\0\
-\x09call-many\x01\x12\x03\0\x17fapo:tenant/tools@0.1.0\x05\x0d\x01B\x04\x01m\x04\
-\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04\
-texts\x01\0\x04\0\x05write\x01\x02\x03\0\x15fapo:tenant/log@0.1.0\x05\x0e\x02\x03\
-\0\0\x09test-case\x02\x03\0\0\x08settings\x02\x03\0\0\x07outcome\x01B.\x02\x03\x02\
-\x01\x0f\x04\0\x09test-case\x03\0\0\x02\x03\x02\x01\x10\x04\0\x08settings\x03\0\x02\
-\x02\x03\x02\x01\x11\x04\0\x07outcome\x03\0\x04\x02\x03\x02\x01\x03\x04\0\x0epro\
-vider-error\x03\0\x06\x02\x03\x02\x01\x07\x04\0\x0fretrieval-error\x03\0\x08\x01\
-q\x05\x03llm\0\0\x09retrieval\0\0\x04code\0\0\x05agent\0\0\x05other\x01s\0\x04\0\
-\x09step-kind\x03\0\x0a\x01ps\x01r\x05\x04names\x04kind\x0b\x0bdescriptions\x07p\
-rompts\x0c\x0aparameters\x0c\x04\0\x09step-info\x03\0\x0d\x01ks\x01r\x03\x06sour\
-ces\x06targets\x09condition\x0f\x04\0\x04edge\x03\0\x10\x01r\x03\x04names\x08req\
-uired\x7f\x0bdescriptions\x04\0\x0bplaceholder\x03\0\x12\x01p\x13\x01r\x04\x04na\
-mes\x0bdescriptions\x10default-templates\x0cplaceholders\x14\x04\0\x0bprompt-inf\
-o\x03\0\x15\x01r\x02\x03minz\x03maxz\x04\0\x0dinteger-range\x03\0\x17\x01r\x02\x03\
-minu\x03maxu\x04\0\x0cnumber-range\x03\0\x19\x01q\x05\x07boolean\0\0\x07integer\x01\
-\x18\0\x06number\x01\x1a\0\x06choice\x01\x0c\0\x04text\x01y\0\x04\0\x0eparameter\
--kind\x03\0\x1b\x01r\x04\x04names\x0bdescriptions\x04kind\x1c\x07defaults\x04\0\x0e\
-parameter-info\x03\0\x1d\x01p\x0e\x01p\x11\x01p\x16\x01p\x1e\x01r\x06\x04names\x0b\
-descriptions\x05steps\x1f\x05edges\x20\x07prompts!\x0aparameters\"\x04\0\x0achai\
-n-info\x03\0#\x01r\x02\x04steps\x06reasons\x04\0\x0cstep-failure\x03\0%\x01q\x06\
-\x08bad-case\x01s\0\x0cbad-settings\x01s\0\x0bstep-failed\x01&\0\x08provider\x01\
-\x07\0\x09retrieval\x01\x09\0\x05other\x01s\0\x04\0\x0bchain-error\x03\0'\x01@\0\
-\0$\x04\0\x08describe\x01)\x01j\x01\x05\x01(\x01@\x02\x04case\x01\x08settings\x03\
-\0*\x04\0\x03run\x01+\x04\0\x17fapo:tenant/chain@0.1.0\x05\x12\x04\0!fapo:tenant\
-/chain-component@0.1.0\x04\0\x0b\x15\x01\0\x0fchain-component\x03\0\0\0G\x09prod\
-ucers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x06\
-0.61.1";
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xc5\"\x01A\x02\x01A\x1b\
+\x01BX\x01r\x02\x04names\x05values\x04\0\x0etemplate-field\x03\0\0\x01p\x01\x01r\
+\x04\x07case-ids\x09task-types\x07contexts\x0ftemplate-fields\x02\x04\0\x09test-\
+case\x03\0\x03\x01r\x03\x04case\x04\x08expecteds\x08metadatas\x04\0\x0bscored-ca\
+se\x03\0\x05\x01r\x02\x04names\x08templates\x04\0\x06prompt\x03\0\x07\x01r\x02\x04\
+names\x05values\x04\0\x09parameter\x03\0\x09\x01p\x08\x01p\x0a\x01r\x02\x07promp\
+ts\x0b\x0aparameters\x0c\x04\0\x08settings\x03\0\x0d\x01r\x02\x04names\x04texts\x04\
+\0\x0adiagnostic\x03\0\x0f\x01p\x10\x01r\x02\x0boutput-texts\x0bdiagnostics\x11\x04\
+\0\x07outcome\x03\0\x12\x01ks\x01r\x04\x04steps\x05visity\x06output\x14\x07failu\
+re\x14\x04\0\x0bstep-record\x03\0\x15\x01m\x04\x06system\x04user\x09assistant\x04\
+tool\x04\0\x04role\x03\0\x17\x01p}\x01r\x02\x0amedia-types\x04data\x19\x04\0\x05\
+media\x03\0\x1a\x01r\x02\x08providers\x04datas\x04\0\x0bopaque-part\x03\0\x1c\x01\
+q\x03\x04text\x01s\0\x05media\x01\x1b\0\x06opaque\x01\x1d\0\x04\0\x0ccontent-par\
+t\x03\0\x1e\x01r\x03\x02ids\x04names\x09argumentss\x04\0\x09tool-call\x03\0\x20\x01\
+p\x1f\x01p!\x01r\x04\x04role\x18\x07content\"\x0atool-calls#\x0ctool-call-id\x14\
+\x04\0\x07message\x03\0$\x01r\x03\x04names\x0bdescriptions\x0aparameterss\x04\0\x0f\
+tool-definition\x03\0&\x01ku\x01ky\x01ps\x01r\x07\x0btemperature(\x05top-p(\x0am\
+ax-tokens)\x04seed)\x04stop*\x10reasoning-effort\x14\x07choices)\x04\0\x0fgenera\
+te-params\x03\0+\x01r\x02\x04names\x06schemas\x04\0\x0fresponse-schema\x03\0-\x01\
+q\x04\x04auto\0\0\x04none\0\0\x08required\0\0\x04tool\x01s\0\x04\0\x0btool-choic\
+e\x03\0/\x01p%\x01k.\x01p'\x01r\x07\x04steps\x05model\x14\x08messages1\x06params\
+,\x0fresponse-schema2\x05tools3\x0btool-choice0\x04\0\x10generate-request\x03\04\
+\x01q\x05\x04stop\0\0\x06length\0\0\x0atool-calls\0\0\x0econtent-filter\0\0\x05o\
+ther\x01s\0\x04\0\x0dfinish-reason\x03\06\x01p\x1d\x01r\x04\x04texts\x0atool-cal\
+ls#\x0dfinish-reason7\x06opaque8\x04\0\x06choice\x03\09\x01r\x04\x0cinput-tokens\
+)\x13cached-input-tokens)\x0doutput-tokens)\x10reasoning-tokens)\x04\0\x05usage\x03\
+\0;\x01p:\x01r\x03\x05models\x07choices=\x05usage<\x04\0\x0acompletion\x03\0>\x01\
+q\x09\x06denied\x01s\0\x0cunknown-step\x01s\0\x0dunknown-model\x01s\0\x0finvalid\
+-request\x01s\0\x10context-too-long\x01s\0\x10content-filtered\x01s\0\x0cbudget-\
+spent\x01s\0\x0bunavailable\x01s\0\x05other\x01s\0\x04\0\x0eprovider-error\x03\0\
+@\x01r\x04\x04steps\x05indexs\x05querys\x01ky\x04\0\x0esearch-request\x03\0B\x01\
+r\x06\x02ids\x05titles\x04texts\x05scoreu\x04ranky\x08metadatas\x04\0\x07passage\
+\x03\0D\x01q\x06\x06denied\x01s\0\x0cunknown-step\x01s\0\x0dunknown-index\x01s\0\
+\x0finvalid-request\x01s\0\x0bunavailable\x01s\0\x05other\x01s\0\x04\0\x0fretrie\
+val-error\x03\0F\x01k?\x01r\x03\x07request5\x06answer\xc8\0\x05error\x14\x04\0\x0d\
+generate-call\x03\0I\x01p\xc5\0\x01k\xcb\0\x01r\x03\x07request\xc3\0\x06answer\xcc\
+\0\x05error\x14\x04\0\x0bsearch-call\x03\0M\x01r\x02\x07content\"\x08is-error\x7f\
+\x04\0\x0btool-answer\x03\0O\x01k\xd0\0\x01r\x04\x04names\x09argumentss\x06answe\
+r\xd1\0\x05error\x14\x04\0\x0etool-call-made\x03\0R\x01q\x03\x08generate\x01\xca\
+\0\0\x06search\x01\xce\0\0\x04tool\x01\xd3\0\0\x04\0\x09call-body\x03\0T\x01r\x03\
+\x04steps\x05visity\x04body\xd5\0\x04\0\x0bcall-record\x03\0V\x03\0\x17fapo:tena\
+nt/types@0.1.0\x05\0\x02\x03\0\0\x10generate-request\x02\x03\0\0\x0acompletion\x02\
+\x03\0\0\x0eprovider-error\x01B\x0d\x02\x03\x02\x01\x01\x04\0\x10generate-reques\
+t\x03\0\0\x02\x03\x02\x01\x02\x04\0\x0acompletion\x03\0\x02\x02\x03\x02\x01\x03\x04\
+\0\x0eprovider-error\x03\0\x04\x01j\x01\x03\x01\x05\x01@\x01\x07request\x01\0\x06\
+\x04\0\x08generate\x01\x07\x01p\x01\x01p\x06\x01@\x01\x08requests\x08\0\x09\x04\0\
+\x0dgenerate-many\x01\x0a\x03\0\x1afapo:tenant/provider@0.1.0\x05\x04\x02\x03\0\0\
+\x0esearch-request\x02\x03\0\0\x07passage\x02\x03\0\0\x0fretrieval-error\x01B\x0e\
+\x02\x03\x02\x01\x05\x04\0\x0esearch-request\x03\0\0\x02\x03\x02\x01\x06\x04\0\x07\
+passage\x03\0\x02\x02\x03\x02\x01\x07\x04\0\x0fretrieval-error\x03\0\x04\x01p\x03\
+\x01j\x01\x06\x01\x05\x01@\x01\x07request\x01\0\x07\x04\0\x06search\x01\x08\x01p\
+\x01\x01p\x07\x01@\x01\x08requests\x09\0\x0a\x04\0\x0bsearch-many\x01\x0b\x03\0\x1b\
+fapo:tenant/retrieval@0.1.0\x05\x08\x01B\x0f\x01r\x03\x04names\x04sizew\x09read-\
+only\x7f\x04\0\x0dartifact-info\x03\0\0\x01q\x07\x06denied\x01s\0\x0cunknown-ste\
+p\x01s\0\x09not-found\x01s\0\x0cinvalid-name\x01s\0\x09read-only\x01s\0\x0bunava\
+ilable\x01s\0\x05other\x01s\0\x04\0\x0eartifact-error\x03\0\x02\x01p}\x01j\x01\x04\
+\x01\x03\x01@\x02\x04steps\x04names\0\x05\x04\0\x04read\x01\x06\x01j\0\x01\x03\x01\
+@\x03\x04steps\x04names\x04data\x04\0\x07\x04\0\x05write\x01\x08\x01p\x01\x01j\x01\
+\x09\x01\x03\x01@\x01\x04steps\0\x0a\x04\0\x04list\x01\x0b\x03\0\x1bfapo:tenant/\
+artifacts@0.1.0\x05\x09\x01B\x0c\x01q\x02\x03run\0\0\x03use\x01s\0\x04\0\x09dire\
+ctive\x03\0\0\x01q\x05\x06denied\x01s\0\x0cunknown-step\x01s\0\x0calready-open\x01\
+s\0\x08not-open\x01s\0\x05other\x01s\0\x04\0\x0btrace-error\x03\0\x02\x01j\x01\x01\
+\x01\x03\x01@\x01\x04steps\0\x04\x04\0\x05begin\x01\x05\x01j\0\x01\x03\x01@\x02\x04\
+steps\x06outputs\0\x06\x04\0\x03end\x01\x07\x01@\x02\x04steps\x06reasons\0\x06\x04\
+\0\x04fail\x01\x08\x03\0\x17fapo:tenant/trace@0.1.0\x05\x0a\x02\x03\0\0\x0ftool-\
+definition\x02\x03\0\0\x0ccontent-part\x01B\x16\x02\x03\x02\x01\x0b\x04\0\x0ftoo\
+l-definition\x03\0\0\x02\x03\x02\x01\x0c\x04\0\x0ccontent-part\x03\0\x02\x01r\x03\
+\x04steps\x04names\x09argumentss\x04\0\x0ctool-request\x03\0\x04\x01p\x03\x01r\x02\
+\x07content\x06\x08is-error\x7f\x04\0\x0btool-result\x03\0\x07\x01q\x06\x06denie\
+d\x01s\0\x0cunknown-step\x01s\0\x0cunknown-tool\x01s\0\x0finvalid-request\x01s\0\
+\x0bunavailable\x01s\0\x05other\x01s\0\x04\0\x0atool-error\x03\0\x09\x01p\x01\x01\
+j\x01\x0b\x01\x0a\x01@\x01\x04steps\0\x0c\x04\0\x04list\x01\x0d\x01j\x01\x08\x01\
+\x0a\x01@\x01\x07request\x05\0\x0e\x04\0\x04call\x01\x0f\x01p\x05\x01p\x0e\x01@\x01\
+\x08requests\x10\0\x11\x04\0\x09call-many\x01\x12\x03\0\x17fapo:tenant/tools@0.1\
+.0\x05\x0d\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\
+\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x15fapo:t\
+enant/log@0.1.0\x05\x0e\x02\x03\0\0\x09test-case\x02\x03\0\0\x08settings\x02\x03\
+\0\0\x07outcome\x01B.\x02\x03\x02\x01\x0f\x04\0\x09test-case\x03\0\0\x02\x03\x02\
+\x01\x10\x04\0\x08settings\x03\0\x02\x02\x03\x02\x01\x11\x04\0\x07outcome\x03\0\x04\
+\x02\x03\x02\x01\x03\x04\0\x0eprovider-error\x03\0\x06\x02\x03\x02\x01\x07\x04\0\
+\x0fretrieval-error\x03\0\x08\x01q\x05\x03llm\0\0\x09retrieval\0\0\x04code\0\0\x05\
+agent\0\0\x05other\x01s\0\x04\0\x09step-kind\x03\0\x0a\x01ps\x01r\x05\x04names\x04\
+kind\x0b\x0bdescriptions\x07prompts\x0c\x0aparameters\x0c\x04\0\x09step-info\x03\
+\0\x0d\x01ks\x01r\x03\x06sources\x06targets\x09condition\x0f\x04\0\x04edge\x03\0\
+\x10\x01r\x03\x04names\x08required\x7f\x0bdescriptions\x04\0\x0bplaceholder\x03\0\
+\x12\x01p\x13\x01r\x04\x04names\x0bdescriptions\x10default-templates\x0cplacehol\
+ders\x14\x04\0\x0bprompt-info\x03\0\x15\x01r\x02\x03minz\x03maxz\x04\0\x0dintege\
+r-range\x03\0\x17\x01r\x02\x03minu\x03maxu\x04\0\x0cnumber-range\x03\0\x19\x01q\x05\
+\x07boolean\0\0\x07integer\x01\x18\0\x06number\x01\x1a\0\x06choice\x01\x0c\0\x04\
+text\x01y\0\x04\0\x0eparameter-kind\x03\0\x1b\x01r\x04\x04names\x0bdescriptions\x04\
+kind\x1c\x07defaults\x04\0\x0eparameter-info\x03\0\x1d\x01p\x0e\x01p\x11\x01p\x16\
+\x01p\x1e\x01r\x06\x04names\x0bdescriptions\x05steps\x1f\x05edges\x20\x07prompts\
+!\x0aparameters\"\x04\0\x0achain-info\x03\0#\x01r\x02\x04steps\x06reasons\x04\0\x0c\
+step-failure\x03\0%\x01q\x06\x08bad-case\x01s\0\x0cbad-settings\x01s\0\x0bstep-f\
+ailed\x01&\0\x08provider\x01\x07\0\x09retrieval\x01\x09\0\x05other\x01s\0\x04\0\x0b\
+chain-error\x03\0'\x01@\0\0$\x04\0\x08describe\x01)\x01j\x01\x05\x01(\x01@\x02\x04\
+case\x01\x08settings\x03\0*\x04\0\x03run\x01+\x04\0\x17fapo:tenant/chain@0.1.0\x05\
+\x12\x04\0!fapo:tenant/chain-component@0.1.0\x04\0\x0b\x15\x01\0\x0fchain-compon\
+ent\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10\
+wit-bindgen-rust\x060.61.1";
         };
     };
 }
@@ -7963,9 +8099,9 @@ pub use __export_chain_component_impl as export_chain_component;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3392] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x9a\x19\x01A\x02\x01\
-A\x16\x01BH\x01r\x02\x04names\x05values\x04\0\x0etemplate-field\x03\0\0\x01p\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3686] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xc0\x1b\x01A\x02\x01\
+A\x16\x01BX\x01r\x02\x04names\x05values\x04\0\x0etemplate-field\x03\0\0\x01p\x01\
 \x01r\x04\x07case-ids\x09task-types\x07contexts\x0ftemplate-fields\x02\x04\0\x09\
 test-case\x03\0\x03\x01r\x03\x04case\x04\x08expecteds\x08metadatas\x04\0\x0bscor\
 ed-case\x03\0\x05\x01r\x02\x04names\x08templates\x04\0\x06prompt\x03\0\x07\x01r\x02\
@@ -7998,45 +8134,52 @@ r\x03\0@\x01r\x04\x04steps\x05indexs\x05querys\x01ky\x04\0\x0esearch-request\x03
 \0B\x01r\x06\x02ids\x05titles\x04texts\x05scoreu\x04ranky\x08metadatas\x04\0\x07\
 passage\x03\0D\x01q\x06\x06denied\x01s\0\x0cunknown-step\x01s\0\x0dunknown-index\
 \x01s\0\x0finvalid-request\x01s\0\x0bunavailable\x01s\0\x05other\x01s\0\x04\0\x0f\
-retrieval-error\x03\0F\x03\0\x17fapo:tenant/types@0.1.0\x05\0\x02\x03\0\0\x10gen\
-erate-request\x02\x03\0\0\x0acompletion\x02\x03\0\0\x0eprovider-error\x01B\x0d\x02\
-\x03\x02\x01\x01\x04\0\x10generate-request\x03\0\0\x02\x03\x02\x01\x02\x04\0\x0a\
-completion\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0eprovider-error\x03\0\x04\x01j\x01\
-\x03\x01\x05\x01@\x01\x07request\x01\0\x06\x04\0\x08generate\x01\x07\x01p\x01\x01\
-p\x06\x01@\x01\x08requests\x08\0\x09\x04\0\x0dgenerate-many\x01\x0a\x03\0\x1afap\
-o:tenant/provider@0.1.0\x05\x04\x02\x03\0\0\x0esearch-request\x02\x03\0\0\x07pas\
-sage\x02\x03\0\0\x0fretrieval-error\x01B\x0e\x02\x03\x02\x01\x05\x04\0\x0esearch\
--request\x03\0\0\x02\x03\x02\x01\x06\x04\0\x07passage\x03\0\x02\x02\x03\x02\x01\x07\
-\x04\0\x0fretrieval-error\x03\0\x04\x01p\x03\x01j\x01\x06\x01\x05\x01@\x01\x07re\
-quest\x01\0\x07\x04\0\x06search\x01\x08\x01p\x01\x01p\x07\x01@\x01\x08requests\x09\
-\0\x0a\x04\0\x0bsearch-many\x01\x0b\x03\0\x1bfapo:tenant/retrieval@0.1.0\x05\x08\
-\x01B\x0f\x01r\x03\x04names\x04sizew\x09read-only\x7f\x04\0\x0dartifact-info\x03\
-\0\0\x01q\x07\x06denied\x01s\0\x0cunknown-step\x01s\0\x09not-found\x01s\0\x0cinv\
-alid-name\x01s\0\x09read-only\x01s\0\x0bunavailable\x01s\0\x05other\x01s\0\x04\0\
-\x0eartifact-error\x03\0\x02\x01p}\x01j\x01\x04\x01\x03\x01@\x02\x04steps\x04nam\
-es\0\x05\x04\0\x04read\x01\x06\x01j\0\x01\x03\x01@\x03\x04steps\x04names\x04data\
-\x04\0\x07\x04\0\x05write\x01\x08\x01p\x01\x01j\x01\x09\x01\x03\x01@\x01\x04step\
-s\0\x0a\x04\0\x04list\x01\x0b\x03\0\x1bfapo:tenant/artifacts@0.1.0\x05\x09\x01B\x0c\
-\x01q\x02\x03run\0\0\x03use\x01s\0\x04\0\x09directive\x03\0\0\x01q\x05\x06denied\
-\x01s\0\x0cunknown-step\x01s\0\x0calready-open\x01s\0\x08not-open\x01s\0\x05othe\
-r\x01s\0\x04\0\x0btrace-error\x03\0\x02\x01j\x01\x01\x01\x03\x01@\x01\x04steps\0\
-\x04\x04\0\x05begin\x01\x05\x01j\0\x01\x03\x01@\x02\x04steps\x06outputs\0\x06\x04\
-\0\x03end\x01\x07\x01@\x02\x04steps\x06reasons\0\x06\x04\0\x04fail\x01\x08\x03\0\
-\x17fapo:tenant/trace@0.1.0\x05\x0a\x02\x03\0\0\x0ftool-definition\x02\x03\0\0\x0c\
-content-part\x01B\x16\x02\x03\x02\x01\x0b\x04\0\x0ftool-definition\x03\0\0\x02\x03\
-\x02\x01\x0c\x04\0\x0ccontent-part\x03\0\x02\x01r\x03\x04steps\x04names\x09argum\
-entss\x04\0\x0ctool-request\x03\0\x04\x01p\x03\x01r\x02\x07content\x06\x08is-err\
-or\x7f\x04\0\x0btool-result\x03\0\x07\x01q\x06\x06denied\x01s\0\x0cunknown-step\x01\
-s\0\x0cunknown-tool\x01s\0\x0finvalid-request\x01s\0\x0bunavailable\x01s\0\x05ot\
-her\x01s\0\x04\0\x0atool-error\x03\0\x09\x01p\x01\x01j\x01\x0b\x01\x0a\x01@\x01\x04\
-steps\0\x0c\x04\0\x04list\x01\x0d\x01j\x01\x08\x01\x0a\x01@\x01\x07request\x05\0\
-\x0e\x04\0\x04call\x01\x0f\x01p\x05\x01p\x0e\x01@\x01\x08requests\x10\0\x11\x04\0\
-\x09call-many\x01\x12\x03\0\x17fapo:tenant/tools@0.1.0\x05\x0d\x01B\x04\x01m\x04\
-\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04\
-texts\x01\0\x04\0\x05write\x01\x02\x03\0\x15fapo:tenant/log@0.1.0\x05\x0e\x04\0A\
-fapo:tenant/chain-component-with-all-of-its-exports-removed@0.1.0\x04\0\x0b5\x01\
-\0/chain-component-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0c\
-processed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+retrieval-error\x03\0F\x01k?\x01r\x03\x07request5\x06answer\xc8\0\x05error\x14\x04\
+\0\x0dgenerate-call\x03\0I\x01p\xc5\0\x01k\xcb\0\x01r\x03\x07request\xc3\0\x06an\
+swer\xcc\0\x05error\x14\x04\0\x0bsearch-call\x03\0M\x01r\x02\x07content\"\x08is-\
+error\x7f\x04\0\x0btool-answer\x03\0O\x01k\xd0\0\x01r\x04\x04names\x09argumentss\
+\x06answer\xd1\0\x05error\x14\x04\0\x0etool-call-made\x03\0R\x01q\x03\x08generat\
+e\x01\xca\0\0\x06search\x01\xce\0\0\x04tool\x01\xd3\0\0\x04\0\x09call-body\x03\0\
+T\x01r\x03\x04steps\x05visity\x04body\xd5\0\x04\0\x0bcall-record\x03\0V\x03\0\x17\
+fapo:tenant/types@0.1.0\x05\0\x02\x03\0\0\x10generate-request\x02\x03\0\0\x0acom\
+pletion\x02\x03\0\0\x0eprovider-error\x01B\x0d\x02\x03\x02\x01\x01\x04\0\x10gene\
+rate-request\x03\0\0\x02\x03\x02\x01\x02\x04\0\x0acompletion\x03\0\x02\x02\x03\x02\
+\x01\x03\x04\0\x0eprovider-error\x03\0\x04\x01j\x01\x03\x01\x05\x01@\x01\x07requ\
+est\x01\0\x06\x04\0\x08generate\x01\x07\x01p\x01\x01p\x06\x01@\x01\x08requests\x08\
+\0\x09\x04\0\x0dgenerate-many\x01\x0a\x03\0\x1afapo:tenant/provider@0.1.0\x05\x04\
+\x02\x03\0\0\x0esearch-request\x02\x03\0\0\x07passage\x02\x03\0\0\x0fretrieval-e\
+rror\x01B\x0e\x02\x03\x02\x01\x05\x04\0\x0esearch-request\x03\0\0\x02\x03\x02\x01\
+\x06\x04\0\x07passage\x03\0\x02\x02\x03\x02\x01\x07\x04\0\x0fretrieval-error\x03\
+\0\x04\x01p\x03\x01j\x01\x06\x01\x05\x01@\x01\x07request\x01\0\x07\x04\0\x06sear\
+ch\x01\x08\x01p\x01\x01p\x07\x01@\x01\x08requests\x09\0\x0a\x04\0\x0bsearch-many\
+\x01\x0b\x03\0\x1bfapo:tenant/retrieval@0.1.0\x05\x08\x01B\x0f\x01r\x03\x04names\
+\x04sizew\x09read-only\x7f\x04\0\x0dartifact-info\x03\0\0\x01q\x07\x06denied\x01\
+s\0\x0cunknown-step\x01s\0\x09not-found\x01s\0\x0cinvalid-name\x01s\0\x09read-on\
+ly\x01s\0\x0bunavailable\x01s\0\x05other\x01s\0\x04\0\x0eartifact-error\x03\0\x02\
+\x01p}\x01j\x01\x04\x01\x03\x01@\x02\x04steps\x04names\0\x05\x04\0\x04read\x01\x06\
+\x01j\0\x01\x03\x01@\x03\x04steps\x04names\x04data\x04\0\x07\x04\0\x05write\x01\x08\
+\x01p\x01\x01j\x01\x09\x01\x03\x01@\x01\x04steps\0\x0a\x04\0\x04list\x01\x0b\x03\
+\0\x1bfapo:tenant/artifacts@0.1.0\x05\x09\x01B\x0c\x01q\x02\x03run\0\0\x03use\x01\
+s\0\x04\0\x09directive\x03\0\0\x01q\x05\x06denied\x01s\0\x0cunknown-step\x01s\0\x0c\
+already-open\x01s\0\x08not-open\x01s\0\x05other\x01s\0\x04\0\x0btrace-error\x03\0\
+\x02\x01j\x01\x01\x01\x03\x01@\x01\x04steps\0\x04\x04\0\x05begin\x01\x05\x01j\0\x01\
+\x03\x01@\x02\x04steps\x06outputs\0\x06\x04\0\x03end\x01\x07\x01@\x02\x04steps\x06\
+reasons\0\x06\x04\0\x04fail\x01\x08\x03\0\x17fapo:tenant/trace@0.1.0\x05\x0a\x02\
+\x03\0\0\x0ftool-definition\x02\x03\0\0\x0ccontent-part\x01B\x16\x02\x03\x02\x01\
+\x0b\x04\0\x0ftool-definition\x03\0\0\x02\x03\x02\x01\x0c\x04\0\x0ccontent-part\x03\
+\0\x02\x01r\x03\x04steps\x04names\x09argumentss\x04\0\x0ctool-request\x03\0\x04\x01\
+p\x03\x01r\x02\x07content\x06\x08is-error\x7f\x04\0\x0btool-result\x03\0\x07\x01\
+q\x06\x06denied\x01s\0\x0cunknown-step\x01s\0\x0cunknown-tool\x01s\0\x0finvalid-\
+request\x01s\0\x0bunavailable\x01s\0\x05other\x01s\0\x04\0\x0atool-error\x03\0\x09\
+\x01p\x01\x01j\x01\x0b\x01\x0a\x01@\x01\x04steps\0\x0c\x04\0\x04list\x01\x0d\x01\
+j\x01\x08\x01\x0a\x01@\x01\x07request\x05\0\x0e\x04\0\x04call\x01\x0f\x01p\x05\x01\
+p\x0e\x01@\x01\x08requests\x10\0\x11\x04\0\x09call-many\x01\x12\x03\0\x17fapo:te\
+nant/tools@0.1.0\x05\x0d\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\
+\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\
+\0\x15fapo:tenant/log@0.1.0\x05\x0e\x04\0Afapo:tenant/chain-component-with-all-o\
+f-its-exports-removed@0.1.0\x04\0\x0b5\x01\0/chain-component-with-all-of-its-exp\
+orts-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x07\
+0.258.3\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -21,7 +21,16 @@ pub mod exports {
         pub mod tenant {
             /// What grades an outcome. It never runs in the instance that made it, and
             /// it may call `log`, and `provider` where the manifest grants a judge;
-            /// every other import answers `denied`.
+            /// every other import answers `denied`. A judge has a budget of its own, the
+            /// limit `judge_calls_max`, whatever the chain has spent.
+            ///
+            /// Each function takes a profile, which says how to grade: the run's settings
+            /// name it, and it is the same for every row and every function of a run. The
+            /// empty profile is the scorer's usual way. Any other is the scorer's own to
+            /// define: a word for one of its ways to weigh things (`strict`), or JSON that
+            /// configures it (`{"tolerance": 0.01}`). A scorer that does not know a profile
+            /// answers `unknown-profile` and says what it would take, and never falls back
+            /// on another way to grade.
             #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
             pub mod scorer {
                 #[used]
@@ -31,6 +40,7 @@ pub mod exports {
                 pub type ScoredCase = super::super::super::super::__with_name0::ScoredCase;
                 pub type Outcome = super::super::super::super::__with_name0::Outcome;
                 pub type StepRecord = super::super::super::super::__with_name0::StepRecord;
+                pub type CallRecord = super::super::super::super::__with_name0::CallRecord;
                 pub type ProviderError = super::super::super::super::__with_name0::ProviderError;
                 #[derive(Clone, PartialEq)]
                 pub struct Measure {
@@ -96,7 +106,8 @@ pub mod exports {
                 pub enum ScoreError {
                     /// The row cannot be scored: its expected value has the wrong shape.
                     BadCase(_rt::String),
-                    /// The scorer does not know this scoring profile.
+                    /// The scorer does not know this scoring profile, or cannot use it as
+                    /// it is written: says what is wrong with it.
                     UnknownProfile(_rt::String),
                     /// The judge could not be asked.
                     Provider(ProviderError),
@@ -149,10 +160,12 @@ pub mod exports {
                     arg9: usize,
                     arg10: *mut u8,
                     arg11: usize,
+                    arg12: *mut u8,
+                    arg13: usize,
                 ) -> *mut u8 {
                     unsafe {
                         #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
-                        let result12 = {
+                        let result13 = {
                             let len0 = arg1;
                             let bytes0 = _rt::Vec::from_raw_parts(
                                 arg0.cast(),
@@ -224,217 +237,226 @@ pub mod exports {
                                 len11,
                                 len11,
                             );
-                            T_::validate_case(super::super::super::super::__with_name0::ScoredCase {
-                                case: super::super::super::super::__with_name0::TestCase {
-                                    case_id: _rt::string_lift(bytes0),
-                                    task_type: _rt::string_lift(bytes1),
-                                    context: _rt::string_lift(bytes2),
-                                    template_fields: result9,
+                            let len12 = arg13;
+                            let bytes12 = _rt::Vec::from_raw_parts(
+                                arg12.cast(),
+                                len12,
+                                len12,
+                            );
+                            T_::validate_case(
+                                super::super::super::super::__with_name0::ScoredCase {
+                                    case: super::super::super::super::__with_name0::TestCase {
+                                        case_id: _rt::string_lift(bytes0),
+                                        task_type: _rt::string_lift(bytes1),
+                                        context: _rt::string_lift(bytes2),
+                                        template_fields: result9,
+                                    },
+                                    expected: _rt::string_lift(bytes10),
+                                    metadata: _rt::string_lift(bytes11),
                                 },
-                                expected: _rt::string_lift(bytes10),
-                                metadata: _rt::string_lift(bytes11),
-                            })
+                                _rt::string_lift(bytes12),
+                            )
                         };
-                        let ptr13 = (&raw mut _RET_AREA.0).cast::<u8>();
-                        match result12 {
+                        let ptr14 = (&raw mut _RET_AREA.0).cast::<u8>();
+                        match result13 {
                             Ok(_) => {
-                                *ptr13.add(0).cast::<u8>() = (0i32) as u8;
+                                *ptr14.add(0).cast::<u8>() = (0i32) as u8;
                             }
                             Err(e) => {
-                                *ptr13.add(0).cast::<u8>() = (1i32) as u8;
+                                *ptr14.add(0).cast::<u8>() = (1i32) as u8;
                                 match e {
                                     ScoreError::BadCase(e) => {
-                                        *ptr13
+                                        *ptr14
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (0i32) as u8;
-                                        let vec14 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr14 = vec14.as_ptr().cast::<u8>();
-                                        let len14 = vec14.len();
-                                        ::core::mem::forget(vec14);
-                                        *ptr13
-                                            .add(3 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len14;
-                                        *ptr13
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr14.cast_mut();
-                                    }
-                                    ScoreError::UnknownProfile(e) => {
-                                        *ptr13
-                                            .add(::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>() = (1i32) as u8;
                                         let vec15 = (e.into_bytes()).into_boxed_slice();
                                         let ptr15 = vec15.as_ptr().cast::<u8>();
                                         let len15 = vec15.len();
                                         ::core::mem::forget(vec15);
-                                        *ptr13
+                                        *ptr14
                                             .add(3 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>() = len15;
-                                        *ptr13
+                                        *ptr14
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr15.cast_mut();
                                     }
+                                    ScoreError::UnknownProfile(e) => {
+                                        *ptr14
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>() = (1i32) as u8;
+                                        let vec16 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr16 = vec16.as_ptr().cast::<u8>();
+                                        let len16 = vec16.len();
+                                        ::core::mem::forget(vec16);
+                                        *ptr14
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len16;
+                                        *ptr14
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = ptr16.cast_mut();
+                                    }
                                     ScoreError::Provider(e) => {
-                                        *ptr13
+                                        *ptr14
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (2i32) as u8;
-                                        use super::super::super::super::__with_name0::ProviderError as V25;
+                                        use super::super::super::super::__with_name0::ProviderError as V26;
                                         match e {
-                                            V25::Denied(e) => {
-                                                *ptr13
+                                            V26::Denied(e) => {
+                                                *ptr14
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (0i32) as u8;
-                                                let vec16 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr16 = vec16.as_ptr().cast::<u8>();
-                                                let len16 = vec16.len();
-                                                ::core::mem::forget(vec16);
-                                                *ptr13
-                                                    .add(4 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len16;
-                                                *ptr13
-                                                    .add(3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr16.cast_mut();
-                                            }
-                                            V25::UnknownStep(e) => {
-                                                *ptr13
-                                                    .add(2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (1i32) as u8;
                                                 let vec17 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr17 = vec17.as_ptr().cast::<u8>();
                                                 let len17 = vec17.len();
                                                 ::core::mem::forget(vec17);
-                                                *ptr13
+                                                *ptr14
                                                     .add(4 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len17;
-                                                *ptr13
+                                                *ptr14
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr17.cast_mut();
                                             }
-                                            V25::UnknownModel(e) => {
-                                                *ptr13
+                                            V26::UnknownStep(e) => {
+                                                *ptr14
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (2i32) as u8;
+                                                    .cast::<u8>() = (1i32) as u8;
                                                 let vec18 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr18 = vec18.as_ptr().cast::<u8>();
                                                 let len18 = vec18.len();
                                                 ::core::mem::forget(vec18);
-                                                *ptr13
+                                                *ptr14
                                                     .add(4 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len18;
-                                                *ptr13
+                                                *ptr14
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr18.cast_mut();
                                             }
-                                            V25::InvalidRequest(e) => {
-                                                *ptr13
+                                            V26::UnknownModel(e) => {
+                                                *ptr14
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (3i32) as u8;
+                                                    .cast::<u8>() = (2i32) as u8;
                                                 let vec19 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr19 = vec19.as_ptr().cast::<u8>();
                                                 let len19 = vec19.len();
                                                 ::core::mem::forget(vec19);
-                                                *ptr13
+                                                *ptr14
                                                     .add(4 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len19;
-                                                *ptr13
+                                                *ptr14
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr19.cast_mut();
                                             }
-                                            V25::ContextTooLong(e) => {
-                                                *ptr13
+                                            V26::InvalidRequest(e) => {
+                                                *ptr14
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (4i32) as u8;
+                                                    .cast::<u8>() = (3i32) as u8;
                                                 let vec20 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr20 = vec20.as_ptr().cast::<u8>();
                                                 let len20 = vec20.len();
                                                 ::core::mem::forget(vec20);
-                                                *ptr13
+                                                *ptr14
                                                     .add(4 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len20;
-                                                *ptr13
+                                                *ptr14
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr20.cast_mut();
                                             }
-                                            V25::ContentFiltered(e) => {
-                                                *ptr13
+                                            V26::ContextTooLong(e) => {
+                                                *ptr14
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (5i32) as u8;
+                                                    .cast::<u8>() = (4i32) as u8;
                                                 let vec21 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr21 = vec21.as_ptr().cast::<u8>();
                                                 let len21 = vec21.len();
                                                 ::core::mem::forget(vec21);
-                                                *ptr13
+                                                *ptr14
                                                     .add(4 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len21;
-                                                *ptr13
+                                                *ptr14
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr21.cast_mut();
                                             }
-                                            V25::BudgetSpent(e) => {
-                                                *ptr13
+                                            V26::ContentFiltered(e) => {
+                                                *ptr14
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (6i32) as u8;
+                                                    .cast::<u8>() = (5i32) as u8;
                                                 let vec22 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr22 = vec22.as_ptr().cast::<u8>();
                                                 let len22 = vec22.len();
                                                 ::core::mem::forget(vec22);
-                                                *ptr13
+                                                *ptr14
                                                     .add(4 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len22;
-                                                *ptr13
+                                                *ptr14
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr22.cast_mut();
                                             }
-                                            V25::Unavailable(e) => {
-                                                *ptr13
+                                            V26::BudgetSpent(e) => {
+                                                *ptr14
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (7i32) as u8;
+                                                    .cast::<u8>() = (6i32) as u8;
                                                 let vec23 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr23 = vec23.as_ptr().cast::<u8>();
                                                 let len23 = vec23.len();
                                                 ::core::mem::forget(vec23);
-                                                *ptr13
+                                                *ptr14
                                                     .add(4 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len23;
-                                                *ptr13
+                                                *ptr14
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr23.cast_mut();
                                             }
-                                            V25::Other(e) => {
-                                                *ptr13
+                                            V26::Unavailable(e) => {
+                                                *ptr14
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (8i32) as u8;
+                                                    .cast::<u8>() = (7i32) as u8;
                                                 let vec24 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr24 = vec24.as_ptr().cast::<u8>();
                                                 let len24 = vec24.len();
                                                 ::core::mem::forget(vec24);
-                                                *ptr13
+                                                *ptr14
                                                     .add(4 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len24;
-                                                *ptr13
+                                                *ptr14
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr24.cast_mut();
+                                            }
+                                            V26::Other(e) => {
+                                                *ptr14
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>() = (8i32) as u8;
+                                                let vec25 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr25 = vec25.as_ptr().cast::<u8>();
+                                                let len25 = vec25.len();
+                                                ::core::mem::forget(vec25);
+                                                *ptr14
+                                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len25;
+                                                *ptr14
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = ptr25.cast_mut();
                                             }
                                         }
                                     }
                                     ScoreError::Other(e) => {
-                                        *ptr13
+                                        *ptr14
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (3i32) as u8;
-                                        let vec26 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr26 = vec26.as_ptr().cast::<u8>();
-                                        let len26 = vec26.len();
-                                        ::core::mem::forget(vec26);
-                                        *ptr13
+                                        let vec27 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr27 = vec27.as_ptr().cast::<u8>();
+                                        let len27 = vec27.len();
+                                        ::core::mem::forget(vec27);
+                                        *ptr14
                                             .add(3 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len26;
-                                        *ptr13
+                                            .cast::<usize>() = len27;
+                                        *ptr14
                                             .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr26.cast_mut();
+                                            .cast::<*mut u8>() = ptr27.cast_mut();
                                     }
                                 }
                             }
                         };
-                        ptr13
+                        ptr14
                     }
                 }
                 #[doc(hidden)]
@@ -588,10 +610,12 @@ pub mod exports {
                     arg11: usize,
                     arg12: *mut u8,
                     arg13: usize,
+                    arg14: *mut u8,
+                    arg15: usize,
                 ) -> *mut u8 {
                     unsafe {
                         #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
-                        let result13 = {
+                        let result14 = {
                             let len0 = arg1;
                             let bytes0 = _rt::Vec::from_raw_parts(
                                 arg0.cast(),
@@ -669,6 +693,12 @@ pub mod exports {
                                 len12,
                                 len12,
                             );
+                            let len13 = arg15;
+                            let bytes13 = _rt::Vec::from_raw_parts(
+                                arg14.cast(),
+                                len13,
+                                len13,
+                            );
                             T_::score_case(
                                 super::super::super::super::__with_name0::ScoredCase {
                                     case: super::super::super::super::__with_name0::TestCase {
@@ -681,305 +711,306 @@ pub mod exports {
                                     metadata: _rt::string_lift(bytes11),
                                 },
                                 _rt::string_lift(bytes12),
+                                _rt::string_lift(bytes13),
                             )
                         };
-                        let ptr14 = (&raw mut _RET_AREA.0).cast::<u8>();
-                        match result13 {
+                        let ptr15 = (&raw mut _RET_AREA.0).cast::<u8>();
+                        match result14 {
                             Ok(e) => {
-                                *ptr14.add(0).cast::<u8>() = (0i32) as u8;
+                                *ptr15.add(0).cast::<u8>() = (0i32) as u8;
                                 let Score {
-                                    composite: composite15,
-                                    breakdown: breakdown15,
-                                    points: points15,
-                                    feedback: feedback15,
-                                    diagnostics: diagnostics15,
+                                    composite: composite16,
+                                    breakdown: breakdown16,
+                                    points: points16,
+                                    feedback: feedback16,
+                                    diagnostics: diagnostics16,
                                 } = e;
-                                *ptr14.add(8).cast::<f64>() = _rt::as_f64(composite15);
-                                let vec18 = breakdown15;
-                                let len18 = vec18.len();
-                                let layout18 = _rt::alloc::Layout::from_size_align(
-                                        vec18.len() * (8 + 2 * ::core::mem::size_of::<*const u8>()),
+                                *ptr15.add(8).cast::<f64>() = _rt::as_f64(composite16);
+                                let vec19 = breakdown16;
+                                let len19 = vec19.len();
+                                let layout19 = _rt::alloc::Layout::from_size_align(
+                                        vec19.len() * (8 + 2 * ::core::mem::size_of::<*const u8>()),
                                         8,
                                     )
                                     .unwrap();
-                                let (result18, _cleanup18) = wit_bindgen::rt::Cleanup::new(
-                                    layout18,
+                                let (result19, _cleanup19) = wit_bindgen::rt::Cleanup::new(
+                                    layout19,
                                 );
-                                if let Some(cleanup) = _cleanup18 {
+                                if let Some(cleanup) = _cleanup19 {
                                     cleanup.forget();
                                 }
-                                for (i, e) in vec18.into_iter().enumerate() {
-                                    let base = result18
+                                for (i, e) in vec19.into_iter().enumerate() {
+                                    let base = result19
                                         .add(i * (8 + 2 * ::core::mem::size_of::<*const u8>()));
                                     {
-                                        let Measure { name: name16, value: value16 } = e;
-                                        let vec17 = (name16.into_bytes()).into_boxed_slice();
-                                        let ptr17 = vec17.as_ptr().cast::<u8>();
-                                        let len17 = vec17.len();
-                                        ::core::mem::forget(vec17);
+                                        let Measure { name: name17, value: value17 } = e;
+                                        let vec18 = (name17.into_bytes()).into_boxed_slice();
+                                        let ptr18 = vec18.as_ptr().cast::<u8>();
+                                        let len18 = vec18.len();
+                                        ::core::mem::forget(vec18);
                                         *base
                                             .add(::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len17;
-                                        *base.add(0).cast::<*mut u8>() = ptr17.cast_mut();
+                                            .cast::<usize>() = len18;
+                                        *base.add(0).cast::<*mut u8>() = ptr18.cast_mut();
                                         *base
                                             .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<f64>() = _rt::as_f64(value16);
+                                            .cast::<f64>() = _rt::as_f64(value17);
                                     }
                                 }
-                                *ptr14
+                                *ptr15
                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len18;
-                                *ptr14.add(16).cast::<*mut u8>() = result18;
-                                match points15 {
+                                    .cast::<usize>() = len19;
+                                *ptr15.add(16).cast::<*mut u8>() = result19;
+                                match points16 {
                                     Some(e) => {
-                                        *ptr14
+                                        *ptr15
                                             .add(16 + 2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (1i32) as u8;
-                                        let Points { earned: earned19, possible: possible19 } = e;
-                                        *ptr14
+                                        let Points { earned: earned20, possible: possible20 } = e;
+                                        *ptr15
                                             .add(24 + 2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<f64>() = _rt::as_f64(earned19);
-                                        *ptr14
+                                            .cast::<f64>() = _rt::as_f64(earned20);
+                                        *ptr15
                                             .add(32 + 2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<f64>() = _rt::as_f64(possible19);
+                                            .cast::<f64>() = _rt::as_f64(possible20);
                                     }
                                     None => {
-                                        *ptr14
+                                        *ptr15
                                             .add(16 + 2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (0i32) as u8;
                                     }
                                 };
-                                let vec20 = (feedback15.into_bytes()).into_boxed_slice();
-                                let ptr20 = vec20.as_ptr().cast::<u8>();
-                                let len20 = vec20.len();
-                                ::core::mem::forget(vec20);
-                                *ptr14
+                                let vec21 = (feedback16.into_bytes()).into_boxed_slice();
+                                let ptr21 = vec21.as_ptr().cast::<u8>();
+                                let len21 = vec21.len();
+                                ::core::mem::forget(vec21);
+                                *ptr15
                                     .add(40 + 3 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len20;
-                                *ptr14
+                                    .cast::<usize>() = len21;
+                                *ptr15
                                     .add(40 + 2 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>() = ptr20.cast_mut();
-                                let vec22 = diagnostics15;
-                                let len22 = vec22.len();
-                                let layout22 = _rt::alloc::Layout::from_size_align(
-                                        vec22.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                    .cast::<*mut u8>() = ptr21.cast_mut();
+                                let vec23 = diagnostics16;
+                                let len23 = vec23.len();
+                                let layout23 = _rt::alloc::Layout::from_size_align(
+                                        vec23.len() * (2 * ::core::mem::size_of::<*const u8>()),
                                         ::core::mem::size_of::<*const u8>(),
                                     )
                                     .unwrap();
-                                let (result22, _cleanup22) = wit_bindgen::rt::Cleanup::new(
-                                    layout22,
+                                let (result23, _cleanup23) = wit_bindgen::rt::Cleanup::new(
+                                    layout23,
                                 );
-                                if let Some(cleanup) = _cleanup22 {
+                                if let Some(cleanup) = _cleanup23 {
                                     cleanup.forget();
                                 }
-                                for (i, e) in vec22.into_iter().enumerate() {
-                                    let base = result22
+                                for (i, e) in vec23.into_iter().enumerate() {
+                                    let base = result23
                                         .add(i * (2 * ::core::mem::size_of::<*const u8>()));
                                     {
-                                        let vec21 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr21 = vec21.as_ptr().cast::<u8>();
-                                        let len21 = vec21.len();
-                                        ::core::mem::forget(vec21);
+                                        let vec22 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr22 = vec22.as_ptr().cast::<u8>();
+                                        let len22 = vec22.len();
+                                        ::core::mem::forget(vec22);
                                         *base
                                             .add(::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len21;
-                                        *base.add(0).cast::<*mut u8>() = ptr21.cast_mut();
+                                            .cast::<usize>() = len22;
+                                        *base.add(0).cast::<*mut u8>() = ptr22.cast_mut();
                                     }
                                 }
-                                *ptr14
+                                *ptr15
                                     .add(40 + 5 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len22;
-                                *ptr14
+                                    .cast::<usize>() = len23;
+                                *ptr15
                                     .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>() = result22;
+                                    .cast::<*mut u8>() = result23;
                             }
                             Err(e) => {
-                                *ptr14.add(0).cast::<u8>() = (1i32) as u8;
+                                *ptr15.add(0).cast::<u8>() = (1i32) as u8;
                                 match e {
                                     ScoreError::BadCase(e) => {
-                                        *ptr14.add(8).cast::<u8>() = (0i32) as u8;
-                                        let vec23 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr23 = vec23.as_ptr().cast::<u8>();
-                                        let len23 = vec23.len();
-                                        ::core::mem::forget(vec23);
-                                        *ptr14
-                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len23;
-                                        *ptr14
-                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr23.cast_mut();
-                                    }
-                                    ScoreError::UnknownProfile(e) => {
-                                        *ptr14.add(8).cast::<u8>() = (1i32) as u8;
+                                        *ptr15.add(8).cast::<u8>() = (0i32) as u8;
                                         let vec24 = (e.into_bytes()).into_boxed_slice();
                                         let ptr24 = vec24.as_ptr().cast::<u8>();
                                         let len24 = vec24.len();
                                         ::core::mem::forget(vec24);
-                                        *ptr14
+                                        *ptr15
                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>() = len24;
-                                        *ptr14
+                                        *ptr15
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr24.cast_mut();
                                     }
+                                    ScoreError::UnknownProfile(e) => {
+                                        *ptr15.add(8).cast::<u8>() = (1i32) as u8;
+                                        let vec25 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr25 = vec25.as_ptr().cast::<u8>();
+                                        let len25 = vec25.len();
+                                        ::core::mem::forget(vec25);
+                                        *ptr15
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len25;
+                                        *ptr15
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = ptr25.cast_mut();
+                                    }
                                     ScoreError::Provider(e) => {
-                                        *ptr14.add(8).cast::<u8>() = (2i32) as u8;
-                                        use super::super::super::super::__with_name0::ProviderError as V34;
+                                        *ptr15.add(8).cast::<u8>() = (2i32) as u8;
+                                        use super::super::super::super::__with_name0::ProviderError as V35;
                                         match e {
-                                            V34::Denied(e) => {
-                                                *ptr14
+                                            V35::Denied(e) => {
+                                                *ptr15
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (0i32) as u8;
-                                                let vec25 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr25 = vec25.as_ptr().cast::<u8>();
-                                                let len25 = vec25.len();
-                                                ::core::mem::forget(vec25);
-                                                *ptr14
-                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len25;
-                                                *ptr14
-                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr25.cast_mut();
-                                            }
-                                            V34::UnknownStep(e) => {
-                                                *ptr14
-                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (1i32) as u8;
                                                 let vec26 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr26 = vec26.as_ptr().cast::<u8>();
                                                 let len26 = vec26.len();
                                                 ::core::mem::forget(vec26);
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len26;
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr26.cast_mut();
                                             }
-                                            V34::UnknownModel(e) => {
-                                                *ptr14
+                                            V35::UnknownStep(e) => {
+                                                *ptr15
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (2i32) as u8;
+                                                    .cast::<u8>() = (1i32) as u8;
                                                 let vec27 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr27 = vec27.as_ptr().cast::<u8>();
                                                 let len27 = vec27.len();
                                                 ::core::mem::forget(vec27);
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len27;
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr27.cast_mut();
                                             }
-                                            V34::InvalidRequest(e) => {
-                                                *ptr14
+                                            V35::UnknownModel(e) => {
+                                                *ptr15
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (3i32) as u8;
+                                                    .cast::<u8>() = (2i32) as u8;
                                                 let vec28 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr28 = vec28.as_ptr().cast::<u8>();
                                                 let len28 = vec28.len();
                                                 ::core::mem::forget(vec28);
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len28;
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr28.cast_mut();
                                             }
-                                            V34::ContextTooLong(e) => {
-                                                *ptr14
+                                            V35::InvalidRequest(e) => {
+                                                *ptr15
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (4i32) as u8;
+                                                    .cast::<u8>() = (3i32) as u8;
                                                 let vec29 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr29 = vec29.as_ptr().cast::<u8>();
                                                 let len29 = vec29.len();
                                                 ::core::mem::forget(vec29);
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len29;
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr29.cast_mut();
                                             }
-                                            V34::ContentFiltered(e) => {
-                                                *ptr14
+                                            V35::ContextTooLong(e) => {
+                                                *ptr15
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (5i32) as u8;
+                                                    .cast::<u8>() = (4i32) as u8;
                                                 let vec30 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr30 = vec30.as_ptr().cast::<u8>();
                                                 let len30 = vec30.len();
                                                 ::core::mem::forget(vec30);
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len30;
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr30.cast_mut();
                                             }
-                                            V34::BudgetSpent(e) => {
-                                                *ptr14
+                                            V35::ContentFiltered(e) => {
+                                                *ptr15
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (6i32) as u8;
+                                                    .cast::<u8>() = (5i32) as u8;
                                                 let vec31 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr31 = vec31.as_ptr().cast::<u8>();
                                                 let len31 = vec31.len();
                                                 ::core::mem::forget(vec31);
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len31;
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr31.cast_mut();
                                             }
-                                            V34::Unavailable(e) => {
-                                                *ptr14
+                                            V35::BudgetSpent(e) => {
+                                                *ptr15
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (7i32) as u8;
+                                                    .cast::<u8>() = (6i32) as u8;
                                                 let vec32 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr32 = vec32.as_ptr().cast::<u8>();
                                                 let len32 = vec32.len();
                                                 ::core::mem::forget(vec32);
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len32;
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr32.cast_mut();
                                             }
-                                            V34::Other(e) => {
-                                                *ptr14
+                                            V35::Unavailable(e) => {
+                                                *ptr15
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<u8>() = (8i32) as u8;
+                                                    .cast::<u8>() = (7i32) as u8;
                                                 let vec33 = (e.into_bytes()).into_boxed_slice();
                                                 let ptr33 = vec33.as_ptr().cast::<u8>();
                                                 let len33 = vec33.len();
                                                 ::core::mem::forget(vec33);
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>() = len33;
-                                                *ptr14
+                                                *ptr15
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>() = ptr33.cast_mut();
+                                            }
+                                            V35::Other(e) => {
+                                                *ptr15
+                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>() = (8i32) as u8;
+                                                let vec34 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr34 = vec34.as_ptr().cast::<u8>();
+                                                let len34 = vec34.len();
+                                                ::core::mem::forget(vec34);
+                                                *ptr15
+                                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len34;
+                                                *ptr15
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = ptr34.cast_mut();
                                             }
                                         }
                                     }
                                     ScoreError::Other(e) => {
-                                        *ptr14.add(8).cast::<u8>() = (3i32) as u8;
-                                        let vec35 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr35 = vec35.as_ptr().cast::<u8>();
-                                        let len35 = vec35.len();
-                                        ::core::mem::forget(vec35);
-                                        *ptr14
+                                        *ptr15.add(8).cast::<u8>() = (3i32) as u8;
+                                        let vec36 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr36 = vec36.as_ptr().cast::<u8>();
+                                        let len36 = vec36.len();
+                                        ::core::mem::forget(vec36);
+                                        *ptr15
                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len35;
-                                        *ptr14
+                                            .cast::<usize>() = len36;
+                                        *ptr15
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr35.cast_mut();
+                                            .cast::<*mut u8>() = ptr36.cast_mut();
                                     }
                                 }
                             }
                         };
-                        ptr14
+                        ptr15
                     }
                 }
                 #[doc(hidden)]
@@ -1175,7 +1206,7 @@ pub mod exports {
                 ) -> *mut u8 {
                     unsafe {
                         #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
-                        let result54 = {
+                        let result266 = {
                             let l0 = *arg0.add(0).cast::<*mut u8>();
                             let l1 = *arg0
                                 .add(::core::mem::size_of::<*const u8>())
@@ -1426,11 +1457,1293 @@ pub mod exports {
                             let l52 = *arg0
                                 .add(19 * ::core::mem::size_of::<*const u8>())
                                 .cast::<usize>();
-                            let len53 = l52;
-                            let bytes53 = _rt::Vec::from_raw_parts(
-                                l51.cast(),
-                                len53,
-                                len53,
+                            let base262 = l51;
+                            let len262 = l52;
+                            let mut result262 = _rt::Vec::with_capacity(len262);
+                            for i in 0..len262 {
+                                let base = base262
+                                    .add(i * (120 + 30 * ::core::mem::size_of::<*const u8>()));
+                                let e262 = {
+                                    let l53 = *base.add(0).cast::<*mut u8>();
+                                    let l54 = *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len55 = l54;
+                                    let bytes55 = _rt::Vec::from_raw_parts(
+                                        l53.cast(),
+                                        len55,
+                                        len55,
+                                    );
+                                    let l56 = *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<i32>();
+                                    let l57 = i32::from(
+                                        *base
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>(),
+                                    );
+                                    use super::super::super::super::__with_name0::CallBody as V261;
+                                    let v261 = match l57 {
+                                        0 => {
+                                            let e261 = {
+                                                let l58 = *base
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l59 = *base
+                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len60 = l59;
+                                                let bytes60 = _rt::Vec::from_raw_parts(
+                                                    l58.cast(),
+                                                    len60,
+                                                    len60,
+                                                );
+                                                let l61 = i32::from(
+                                                    *base
+                                                        .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l65 = *base
+                                                    .add(16 + 7 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l66 = *base
+                                                    .add(16 + 8 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let base104 = l65;
+                                                let len104 = l66;
+                                                let mut result104 = _rt::Vec::with_capacity(len104);
+                                                for i in 0..len104 {
+                                                    let base = base104
+                                                        .add(i * (8 * ::core::mem::size_of::<*const u8>()));
+                                                    let e104 = {
+                                                        let l67 = i32::from(*base.add(0).cast::<u8>());
+                                                        let l68 = *base
+                                                            .add(::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l69 = *base
+                                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let base87 = l68;
+                                                        let len87 = l69;
+                                                        let mut result87 = _rt::Vec::with_capacity(len87);
+                                                        for i in 0..len87 {
+                                                            let base = base87
+                                                                .add(i * (5 * ::core::mem::size_of::<*const u8>()));
+                                                            let e87 = {
+                                                                let l70 = i32::from(*base.add(0).cast::<u8>());
+                                                                use super::super::super::super::__with_name0::ContentPart as V86;
+                                                                let v86 = match l70 {
+                                                                    0 => {
+                                                                        let e86 = {
+                                                                            let l71 = *base
+                                                                                .add(::core::mem::size_of::<*const u8>())
+                                                                                .cast::<*mut u8>();
+                                                                            let l72 = *base
+                                                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<usize>();
+                                                                            let len73 = l72;
+                                                                            let bytes73 = _rt::Vec::from_raw_parts(
+                                                                                l71.cast(),
+                                                                                len73,
+                                                                                len73,
+                                                                            );
+                                                                            _rt::string_lift(bytes73)
+                                                                        };
+                                                                        V86::Text(e86)
+                                                                    }
+                                                                    1 => {
+                                                                        let e86 = {
+                                                                            let l74 = *base
+                                                                                .add(::core::mem::size_of::<*const u8>())
+                                                                                .cast::<*mut u8>();
+                                                                            let l75 = *base
+                                                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<usize>();
+                                                                            let len76 = l75;
+                                                                            let bytes76 = _rt::Vec::from_raw_parts(
+                                                                                l74.cast(),
+                                                                                len76,
+                                                                                len76,
+                                                                            );
+                                                                            let l77 = *base
+                                                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<*mut u8>();
+                                                                            let l78 = *base
+                                                                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<usize>();
+                                                                            let len79 = l78;
+                                                                            super::super::super::super::__with_name0::Media {
+                                                                                media_type: _rt::string_lift(bytes76),
+                                                                                data: <_ as From<
+                                                                                    _rt::Vec<_>,
+                                                                                >>::from(_rt::Vec::from_raw_parts(l77.cast(), len79, len79)),
+                                                                            }
+                                                                        };
+                                                                        V86::Media(e86)
+                                                                    }
+                                                                    n => {
+                                                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                                                        let e86 = {
+                                                                            let l80 = *base
+                                                                                .add(::core::mem::size_of::<*const u8>())
+                                                                                .cast::<*mut u8>();
+                                                                            let l81 = *base
+                                                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<usize>();
+                                                                            let len82 = l81;
+                                                                            let bytes82 = _rt::Vec::from_raw_parts(
+                                                                                l80.cast(),
+                                                                                len82,
+                                                                                len82,
+                                                                            );
+                                                                            let l83 = *base
+                                                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<*mut u8>();
+                                                                            let l84 = *base
+                                                                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<usize>();
+                                                                            let len85 = l84;
+                                                                            let bytes85 = _rt::Vec::from_raw_parts(
+                                                                                l83.cast(),
+                                                                                len85,
+                                                                                len85,
+                                                                            );
+                                                                            super::super::super::super::__with_name0::OpaquePart {
+                                                                                provider: _rt::string_lift(bytes82),
+                                                                                data: _rt::string_lift(bytes85),
+                                                                            }
+                                                                        };
+                                                                        V86::Opaque(e86)
+                                                                    }
+                                                                };
+                                                                v86
+                                                            };
+                                                            result87.push(e87);
+                                                        }
+                                                        _rt::cabi_dealloc(
+                                                            base87,
+                                                            len87 * (5 * ::core::mem::size_of::<*const u8>()),
+                                                            ::core::mem::size_of::<*const u8>(),
+                                                        );
+                                                        let l88 = *base
+                                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l89 = *base
+                                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let base99 = l88;
+                                                        let len99 = l89;
+                                                        let mut result99 = _rt::Vec::with_capacity(len99);
+                                                        for i in 0..len99 {
+                                                            let base = base99
+                                                                .add(i * (6 * ::core::mem::size_of::<*const u8>()));
+                                                            let e99 = {
+                                                                let l90 = *base.add(0).cast::<*mut u8>();
+                                                                let l91 = *base
+                                                                    .add(::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len92 = l91;
+                                                                let bytes92 = _rt::Vec::from_raw_parts(
+                                                                    l90.cast(),
+                                                                    len92,
+                                                                    len92,
+                                                                );
+                                                                let l93 = *base
+                                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l94 = *base
+                                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len95 = l94;
+                                                                let bytes95 = _rt::Vec::from_raw_parts(
+                                                                    l93.cast(),
+                                                                    len95,
+                                                                    len95,
+                                                                );
+                                                                let l96 = *base
+                                                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l97 = *base
+                                                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len98 = l97;
+                                                                let bytes98 = _rt::Vec::from_raw_parts(
+                                                                    l96.cast(),
+                                                                    len98,
+                                                                    len98,
+                                                                );
+                                                                super::super::super::super::__with_name0::ToolCall {
+                                                                    id: _rt::string_lift(bytes92),
+                                                                    name: _rt::string_lift(bytes95),
+                                                                    arguments: _rt::string_lift(bytes98),
+                                                                }
+                                                            };
+                                                            result99.push(e99);
+                                                        }
+                                                        _rt::cabi_dealloc(
+                                                            base99,
+                                                            len99 * (6 * ::core::mem::size_of::<*const u8>()),
+                                                            ::core::mem::size_of::<*const u8>(),
+                                                        );
+                                                        let l100 = i32::from(
+                                                            *base
+                                                                .add(5 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<u8>(),
+                                                        );
+                                                        super::super::super::super::__with_name0::Message {
+                                                            role: super::super::super::super::__with_name0::Role::_lift(
+                                                                l67 as u8,
+                                                            ),
+                                                            content: result87,
+                                                            tool_calls: result99,
+                                                            tool_call_id: match l100 {
+                                                                0 => None,
+                                                                1 => {
+                                                                    let e = {
+                                                                        let l101 = *base
+                                                                            .add(6 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<*mut u8>();
+                                                                        let l102 = *base
+                                                                            .add(7 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let len103 = l102;
+                                                                        let bytes103 = _rt::Vec::from_raw_parts(
+                                                                            l101.cast(),
+                                                                            len103,
+                                                                            len103,
+                                                                        );
+                                                                        _rt::string_lift(bytes103)
+                                                                    };
+                                                                    Some(e)
+                                                                }
+                                                                _ => _rt::invalid_enum_discriminant(),
+                                                            },
+                                                        }
+                                                    };
+                                                    result104.push(e104);
+                                                }
+                                                _rt::cabi_dealloc(
+                                                    base104,
+                                                    len104 * (8 * ::core::mem::size_of::<*const u8>()),
+                                                    ::core::mem::size_of::<*const u8>(),
+                                                );
+                                                let l105 = i32::from(
+                                                    *base
+                                                        .add(24 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l107 = i32::from(
+                                                    *base
+                                                        .add(40 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l109 = i32::from(
+                                                    *base
+                                                        .add(56 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l111 = i32::from(
+                                                    *base
+                                                        .add(64 + 8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l113 = *base
+                                                    .add(72 + 8 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l114 = *base
+                                                    .add(72 + 9 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let base118 = l113;
+                                                let len118 = l114;
+                                                let mut result118 = _rt::Vec::with_capacity(len118);
+                                                for i in 0..len118 {
+                                                    let base = base118
+                                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                                    let e118 = {
+                                                        let l115 = *base.add(0).cast::<*mut u8>();
+                                                        let l116 = *base
+                                                            .add(::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len117 = l116;
+                                                        let bytes117 = _rt::Vec::from_raw_parts(
+                                                            l115.cast(),
+                                                            len117,
+                                                            len117,
+                                                        );
+                                                        _rt::string_lift(bytes117)
+                                                    };
+                                                    result118.push(e118);
+                                                }
+                                                _rt::cabi_dealloc(
+                                                    base118,
+                                                    len118 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                    ::core::mem::size_of::<*const u8>(),
+                                                );
+                                                let l119 = i32::from(
+                                                    *base
+                                                        .add(72 + 10 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l123 = i32::from(
+                                                    *base
+                                                        .add(72 + 13 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l125 = i32::from(
+                                                    *base
+                                                        .add(88 + 12 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l132 = *base
+                                                    .add(88 + 17 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l133 = *base
+                                                    .add(88 + 18 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let base143 = l132;
+                                                let len143 = l133;
+                                                let mut result143 = _rt::Vec::with_capacity(len143);
+                                                for i in 0..len143 {
+                                                    let base = base143
+                                                        .add(i * (6 * ::core::mem::size_of::<*const u8>()));
+                                                    let e143 = {
+                                                        let l134 = *base.add(0).cast::<*mut u8>();
+                                                        let l135 = *base
+                                                            .add(::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len136 = l135;
+                                                        let bytes136 = _rt::Vec::from_raw_parts(
+                                                            l134.cast(),
+                                                            len136,
+                                                            len136,
+                                                        );
+                                                        let l137 = *base
+                                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l138 = *base
+                                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len139 = l138;
+                                                        let bytes139 = _rt::Vec::from_raw_parts(
+                                                            l137.cast(),
+                                                            len139,
+                                                            len139,
+                                                        );
+                                                        let l140 = *base
+                                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l141 = *base
+                                                            .add(5 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len142 = l141;
+                                                        let bytes142 = _rt::Vec::from_raw_parts(
+                                                            l140.cast(),
+                                                            len142,
+                                                            len142,
+                                                        );
+                                                        super::super::super::super::__with_name0::ToolDefinition {
+                                                            name: _rt::string_lift(bytes136),
+                                                            description: _rt::string_lift(bytes139),
+                                                            parameters: _rt::string_lift(bytes142),
+                                                        }
+                                                    };
+                                                    result143.push(e143);
+                                                }
+                                                _rt::cabi_dealloc(
+                                                    base143,
+                                                    len143 * (6 * ::core::mem::size_of::<*const u8>()),
+                                                    ::core::mem::size_of::<*const u8>(),
+                                                );
+                                                let l144 = i32::from(
+                                                    *base
+                                                        .add(88 + 19 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                use super::super::super::super::__with_name0::ToolChoice as V148;
+                                                let v148 = match l144 {
+                                                    0 => V148::Auto,
+                                                    1 => V148::None,
+                                                    2 => V148::Required,
+                                                    n => {
+                                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                                        let e148 = {
+                                                            let l145 = *base
+                                                                .add(88 + 20 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>();
+                                                            let l146 = *base
+                                                                .add(88 + 21 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>();
+                                                            let len147 = l146;
+                                                            let bytes147 = _rt::Vec::from_raw_parts(
+                                                                l145.cast(),
+                                                                len147,
+                                                                len147,
+                                                            );
+                                                            _rt::string_lift(bytes147)
+                                                        };
+                                                        V148::Tool(e148)
+                                                    }
+                                                };
+                                                let l149 = i32::from(
+                                                    *base
+                                                        .add(88 + 22 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l193 = i32::from(
+                                                    *base
+                                                        .add(120 + 27 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                super::super::super::super::__with_name0::GenerateCall {
+                                                    request: super::super::super::super::__with_name0::GenerateRequest {
+                                                        step: _rt::string_lift(bytes60),
+                                                        model: match l61 {
+                                                            0 => None,
+                                                            1 => {
+                                                                let e = {
+                                                                    let l62 = *base
+                                                                        .add(16 + 5 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<*mut u8>();
+                                                                    let l63 = *base
+                                                                        .add(16 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<usize>();
+                                                                    let len64 = l63;
+                                                                    let bytes64 = _rt::Vec::from_raw_parts(
+                                                                        l62.cast(),
+                                                                        len64,
+                                                                        len64,
+                                                                    );
+                                                                    _rt::string_lift(bytes64)
+                                                                };
+                                                                Some(e)
+                                                            }
+                                                            _ => _rt::invalid_enum_discriminant(),
+                                                        },
+                                                        messages: result104,
+                                                        params: super::super::super::super::__with_name0::GenerateParams {
+                                                            temperature: match l105 {
+                                                                0 => None,
+                                                                1 => {
+                                                                    let e = {
+                                                                        let l106 = *base
+                                                                            .add(32 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<f64>();
+                                                                        l106
+                                                                    };
+                                                                    Some(e)
+                                                                }
+                                                                _ => _rt::invalid_enum_discriminant(),
+                                                            },
+                                                            top_p: match l107 {
+                                                                0 => None,
+                                                                1 => {
+                                                                    let e = {
+                                                                        let l108 = *base
+                                                                            .add(48 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<f64>();
+                                                                        l108
+                                                                    };
+                                                                    Some(e)
+                                                                }
+                                                                _ => _rt::invalid_enum_discriminant(),
+                                                            },
+                                                            max_tokens: match l109 {
+                                                                0 => None,
+                                                                1 => {
+                                                                    let e = {
+                                                                        let l110 = *base
+                                                                            .add(60 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<i32>();
+                                                                        l110 as u32
+                                                                    };
+                                                                    Some(e)
+                                                                }
+                                                                _ => _rt::invalid_enum_discriminant(),
+                                                            },
+                                                            seed: match l111 {
+                                                                0 => None,
+                                                                1 => {
+                                                                    let e = {
+                                                                        let l112 = *base
+                                                                            .add(68 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<i32>();
+                                                                        l112 as u32
+                                                                    };
+                                                                    Some(e)
+                                                                }
+                                                                _ => _rt::invalid_enum_discriminant(),
+                                                            },
+                                                            stop: result118,
+                                                            reasoning_effort: match l119 {
+                                                                0 => None,
+                                                                1 => {
+                                                                    let e = {
+                                                                        let l120 = *base
+                                                                            .add(72 + 11 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<*mut u8>();
+                                                                        let l121 = *base
+                                                                            .add(72 + 12 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let len122 = l121;
+                                                                        let bytes122 = _rt::Vec::from_raw_parts(
+                                                                            l120.cast(),
+                                                                            len122,
+                                                                            len122,
+                                                                        );
+                                                                        _rt::string_lift(bytes122)
+                                                                    };
+                                                                    Some(e)
+                                                                }
+                                                                _ => _rt::invalid_enum_discriminant(),
+                                                            },
+                                                            choices: match l123 {
+                                                                0 => None,
+                                                                1 => {
+                                                                    let e = {
+                                                                        let l124 = *base
+                                                                            .add(76 + 13 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<i32>();
+                                                                        l124 as u32
+                                                                    };
+                                                                    Some(e)
+                                                                }
+                                                                _ => _rt::invalid_enum_discriminant(),
+                                                            },
+                                                        },
+                                                        response_schema: match l125 {
+                                                            0 => None,
+                                                            1 => {
+                                                                let e = {
+                                                                    let l126 = *base
+                                                                        .add(88 + 13 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<*mut u8>();
+                                                                    let l127 = *base
+                                                                        .add(88 + 14 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<usize>();
+                                                                    let len128 = l127;
+                                                                    let bytes128 = _rt::Vec::from_raw_parts(
+                                                                        l126.cast(),
+                                                                        len128,
+                                                                        len128,
+                                                                    );
+                                                                    let l129 = *base
+                                                                        .add(88 + 15 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<*mut u8>();
+                                                                    let l130 = *base
+                                                                        .add(88 + 16 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<usize>();
+                                                                    let len131 = l130;
+                                                                    let bytes131 = _rt::Vec::from_raw_parts(
+                                                                        l129.cast(),
+                                                                        len131,
+                                                                        len131,
+                                                                    );
+                                                                    super::super::super::super::__with_name0::ResponseSchema {
+                                                                        name: _rt::string_lift(bytes128),
+                                                                        schema: _rt::string_lift(bytes131),
+                                                                    }
+                                                                };
+                                                                Some(e)
+                                                            }
+                                                            _ => _rt::invalid_enum_discriminant(),
+                                                        },
+                                                        tools: result143,
+                                                        tool_choice: v148,
+                                                    },
+                                                    answer: match l149 {
+                                                        0 => None,
+                                                        1 => {
+                                                            let e = {
+                                                                let l150 = *base
+                                                                    .add(88 + 23 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l151 = *base
+                                                                    .add(88 + 24 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len152 = l151;
+                                                                let bytes152 = _rt::Vec::from_raw_parts(
+                                                                    l150.cast(),
+                                                                    len152,
+                                                                    len152,
+                                                                );
+                                                                let l153 = *base
+                                                                    .add(88 + 25 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l154 = *base
+                                                                    .add(88 + 26 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let base184 = l153;
+                                                                let len184 = l154;
+                                                                let mut result184 = _rt::Vec::with_capacity(len184);
+                                                                for i in 0..len184 {
+                                                                    let base = base184
+                                                                        .add(i * (9 * ::core::mem::size_of::<*const u8>()));
+                                                                    let e184 = {
+                                                                        let l155 = *base.add(0).cast::<*mut u8>();
+                                                                        let l156 = *base
+                                                                            .add(::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let len157 = l156;
+                                                                        let bytes157 = _rt::Vec::from_raw_parts(
+                                                                            l155.cast(),
+                                                                            len157,
+                                                                            len157,
+                                                                        );
+                                                                        let l158 = *base
+                                                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<*mut u8>();
+                                                                        let l159 = *base
+                                                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let base169 = l158;
+                                                                        let len169 = l159;
+                                                                        let mut result169 = _rt::Vec::with_capacity(len169);
+                                                                        for i in 0..len169 {
+                                                                            let base = base169
+                                                                                .add(i * (6 * ::core::mem::size_of::<*const u8>()));
+                                                                            let e169 = {
+                                                                                let l160 = *base.add(0).cast::<*mut u8>();
+                                                                                let l161 = *base
+                                                                                    .add(::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<usize>();
+                                                                                let len162 = l161;
+                                                                                let bytes162 = _rt::Vec::from_raw_parts(
+                                                                                    l160.cast(),
+                                                                                    len162,
+                                                                                    len162,
+                                                                                );
+                                                                                let l163 = *base
+                                                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<*mut u8>();
+                                                                                let l164 = *base
+                                                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<usize>();
+                                                                                let len165 = l164;
+                                                                                let bytes165 = _rt::Vec::from_raw_parts(
+                                                                                    l163.cast(),
+                                                                                    len165,
+                                                                                    len165,
+                                                                                );
+                                                                                let l166 = *base
+                                                                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<*mut u8>();
+                                                                                let l167 = *base
+                                                                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<usize>();
+                                                                                let len168 = l167;
+                                                                                let bytes168 = _rt::Vec::from_raw_parts(
+                                                                                    l166.cast(),
+                                                                                    len168,
+                                                                                    len168,
+                                                                                );
+                                                                                super::super::super::super::__with_name0::ToolCall {
+                                                                                    id: _rt::string_lift(bytes162),
+                                                                                    name: _rt::string_lift(bytes165),
+                                                                                    arguments: _rt::string_lift(bytes168),
+                                                                                }
+                                                                            };
+                                                                            result169.push(e169);
+                                                                        }
+                                                                        _rt::cabi_dealloc(
+                                                                            base169,
+                                                                            len169 * (6 * ::core::mem::size_of::<*const u8>()),
+                                                                            ::core::mem::size_of::<*const u8>(),
+                                                                        );
+                                                                        let l170 = i32::from(
+                                                                            *base
+                                                                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                                .cast::<u8>(),
+                                                                        );
+                                                                        use super::super::super::super::__with_name0::FinishReason as V174;
+                                                                        let v174 = match l170 {
+                                                                            0 => V174::Stop,
+                                                                            1 => V174::Length,
+                                                                            2 => V174::ToolCalls,
+                                                                            3 => V174::ContentFilter,
+                                                                            n => {
+                                                                                debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                                                                let e174 = {
+                                                                                    let l171 = *base
+                                                                                        .add(5 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<*mut u8>();
+                                                                                    let l172 = *base
+                                                                                        .add(6 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<usize>();
+                                                                                    let len173 = l172;
+                                                                                    let bytes173 = _rt::Vec::from_raw_parts(
+                                                                                        l171.cast(),
+                                                                                        len173,
+                                                                                        len173,
+                                                                                    );
+                                                                                    _rt::string_lift(bytes173)
+                                                                                };
+                                                                                V174::Other(e174)
+                                                                            }
+                                                                        };
+                                                                        let l175 = *base
+                                                                            .add(7 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<*mut u8>();
+                                                                        let l176 = *base
+                                                                            .add(8 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let base183 = l175;
+                                                                        let len183 = l176;
+                                                                        let mut result183 = _rt::Vec::with_capacity(len183);
+                                                                        for i in 0..len183 {
+                                                                            let base = base183
+                                                                                .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                                                                            let e183 = {
+                                                                                let l177 = *base.add(0).cast::<*mut u8>();
+                                                                                let l178 = *base
+                                                                                    .add(::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<usize>();
+                                                                                let len179 = l178;
+                                                                                let bytes179 = _rt::Vec::from_raw_parts(
+                                                                                    l177.cast(),
+                                                                                    len179,
+                                                                                    len179,
+                                                                                );
+                                                                                let l180 = *base
+                                                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<*mut u8>();
+                                                                                let l181 = *base
+                                                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<usize>();
+                                                                                let len182 = l181;
+                                                                                let bytes182 = _rt::Vec::from_raw_parts(
+                                                                                    l180.cast(),
+                                                                                    len182,
+                                                                                    len182,
+                                                                                );
+                                                                                super::super::super::super::__with_name0::OpaquePart {
+                                                                                    provider: _rt::string_lift(bytes179),
+                                                                                    data: _rt::string_lift(bytes182),
+                                                                                }
+                                                                            };
+                                                                            result183.push(e183);
+                                                                        }
+                                                                        _rt::cabi_dealloc(
+                                                                            base183,
+                                                                            len183 * (4 * ::core::mem::size_of::<*const u8>()),
+                                                                            ::core::mem::size_of::<*const u8>(),
+                                                                        );
+                                                                        super::super::super::super::__with_name0::Choice {
+                                                                            text: _rt::string_lift(bytes157),
+                                                                            tool_calls: result169,
+                                                                            finish_reason: v174,
+                                                                            opaque: result183,
+                                                                        }
+                                                                    };
+                                                                    result184.push(e184);
+                                                                }
+                                                                _rt::cabi_dealloc(
+                                                                    base184,
+                                                                    len184 * (9 * ::core::mem::size_of::<*const u8>()),
+                                                                    ::core::mem::size_of::<*const u8>(),
+                                                                );
+                                                                let l185 = i32::from(
+                                                                    *base
+                                                                        .add(88 + 27 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<u8>(),
+                                                                );
+                                                                let l187 = i32::from(
+                                                                    *base
+                                                                        .add(96 + 27 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<u8>(),
+                                                                );
+                                                                let l189 = i32::from(
+                                                                    *base
+                                                                        .add(104 + 27 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<u8>(),
+                                                                );
+                                                                let l191 = i32::from(
+                                                                    *base
+                                                                        .add(112 + 27 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<u8>(),
+                                                                );
+                                                                super::super::super::super::__with_name0::Completion {
+                                                                    model: _rt::string_lift(bytes152),
+                                                                    choices: result184,
+                                                                    usage: super::super::super::super::__with_name0::Usage {
+                                                                        input_tokens: match l185 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l186 = *base
+                                                                                        .add(92 + 27 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<i32>();
+                                                                                    l186 as u32
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        },
+                                                                        cached_input_tokens: match l187 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l188 = *base
+                                                                                        .add(100 + 27 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<i32>();
+                                                                                    l188 as u32
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        },
+                                                                        output_tokens: match l189 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l190 = *base
+                                                                                        .add(108 + 27 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<i32>();
+                                                                                    l190 as u32
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        },
+                                                                        reasoning_tokens: match l191 {
+                                                                            0 => None,
+                                                                            1 => {
+                                                                                let e = {
+                                                                                    let l192 = *base
+                                                                                        .add(116 + 27 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<i32>();
+                                                                                    l192 as u32
+                                                                                };
+                                                                                Some(e)
+                                                                            }
+                                                                            _ => _rt::invalid_enum_discriminant(),
+                                                                        },
+                                                                    },
+                                                                }
+                                                            };
+                                                            Some(e)
+                                                        }
+                                                        _ => _rt::invalid_enum_discriminant(),
+                                                    },
+                                                    error: match l193 {
+                                                        0 => None,
+                                                        1 => {
+                                                            let e = {
+                                                                let l194 = *base
+                                                                    .add(120 + 28 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l195 = *base
+                                                                    .add(120 + 29 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len196 = l195;
+                                                                let bytes196 = _rt::Vec::from_raw_parts(
+                                                                    l194.cast(),
+                                                                    len196,
+                                                                    len196,
+                                                                );
+                                                                _rt::string_lift(bytes196)
+                                                            };
+                                                            Some(e)
+                                                        }
+                                                        _ => _rt::invalid_enum_discriminant(),
+                                                    },
+                                                }
+                                            };
+                                            V261::Generate(e261)
+                                        }
+                                        1 => {
+                                            let e261 = {
+                                                let l197 = *base
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l198 = *base
+                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len199 = l198;
+                                                let bytes199 = _rt::Vec::from_raw_parts(
+                                                    l197.cast(),
+                                                    len199,
+                                                    len199,
+                                                );
+                                                let l200 = *base
+                                                    .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l201 = *base
+                                                    .add(16 + 5 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len202 = l201;
+                                                let bytes202 = _rt::Vec::from_raw_parts(
+                                                    l200.cast(),
+                                                    len202,
+                                                    len202,
+                                                );
+                                                let l203 = *base
+                                                    .add(16 + 6 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l204 = *base
+                                                    .add(16 + 7 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len205 = l204;
+                                                let bytes205 = _rt::Vec::from_raw_parts(
+                                                    l203.cast(),
+                                                    len205,
+                                                    len205,
+                                                );
+                                                let l206 = *base
+                                                    .add(16 + 8 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i32>();
+                                                let l207 = i32::from(
+                                                    *base
+                                                        .add(16 + 9 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l225 = i32::from(
+                                                    *base
+                                                        .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                super::super::super::super::__with_name0::SearchCall {
+                                                    request: super::super::super::super::__with_name0::SearchRequest {
+                                                        step: _rt::string_lift(bytes199),
+                                                        index: _rt::string_lift(bytes202),
+                                                        query: _rt::string_lift(bytes205),
+                                                        k: l206 as u32,
+                                                    },
+                                                    answer: match l207 {
+                                                        0 => None,
+                                                        1 => {
+                                                            let e = {
+                                                                let l208 = *base
+                                                                    .add(16 + 10 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l209 = *base
+                                                                    .add(16 + 11 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let base224 = l208;
+                                                                let len224 = l209;
+                                                                let mut result224 = _rt::Vec::with_capacity(len224);
+                                                                for i in 0..len224 {
+                                                                    let base = base224
+                                                                        .add(i * (16 + 8 * ::core::mem::size_of::<*const u8>()));
+                                                                    let e224 = {
+                                                                        let l210 = *base.add(0).cast::<*mut u8>();
+                                                                        let l211 = *base
+                                                                            .add(::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let len212 = l211;
+                                                                        let bytes212 = _rt::Vec::from_raw_parts(
+                                                                            l210.cast(),
+                                                                            len212,
+                                                                            len212,
+                                                                        );
+                                                                        let l213 = *base
+                                                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<*mut u8>();
+                                                                        let l214 = *base
+                                                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let len215 = l214;
+                                                                        let bytes215 = _rt::Vec::from_raw_parts(
+                                                                            l213.cast(),
+                                                                            len215,
+                                                                            len215,
+                                                                        );
+                                                                        let l216 = *base
+                                                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<*mut u8>();
+                                                                        let l217 = *base
+                                                                            .add(5 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let len218 = l217;
+                                                                        let bytes218 = _rt::Vec::from_raw_parts(
+                                                                            l216.cast(),
+                                                                            len218,
+                                                                            len218,
+                                                                        );
+                                                                        let l219 = *base
+                                                                            .add(6 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<f64>();
+                                                                        let l220 = *base
+                                                                            .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<i32>();
+                                                                        let l221 = *base
+                                                                            .add(8 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<*mut u8>();
+                                                                        let l222 = *base
+                                                                            .add(8 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let len223 = l222;
+                                                                        let bytes223 = _rt::Vec::from_raw_parts(
+                                                                            l221.cast(),
+                                                                            len223,
+                                                                            len223,
+                                                                        );
+                                                                        super::super::super::super::__with_name0::Passage {
+                                                                            id: _rt::string_lift(bytes212),
+                                                                            title: _rt::string_lift(bytes215),
+                                                                            text: _rt::string_lift(bytes218),
+                                                                            score: l219,
+                                                                            rank: l220 as u32,
+                                                                            metadata: _rt::string_lift(bytes223),
+                                                                        }
+                                                                    };
+                                                                    result224.push(e224);
+                                                                }
+                                                                _rt::cabi_dealloc(
+                                                                    base224,
+                                                                    len224 * (16 + 8 * ::core::mem::size_of::<*const u8>()),
+                                                                    8,
+                                                                );
+                                                                result224
+                                                            };
+                                                            Some(e)
+                                                        }
+                                                        _ => _rt::invalid_enum_discriminant(),
+                                                    },
+                                                    error: match l225 {
+                                                        0 => None,
+                                                        1 => {
+                                                            let e = {
+                                                                let l226 = *base
+                                                                    .add(16 + 13 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l227 = *base
+                                                                    .add(16 + 14 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len228 = l227;
+                                                                let bytes228 = _rt::Vec::from_raw_parts(
+                                                                    l226.cast(),
+                                                                    len228,
+                                                                    len228,
+                                                                );
+                                                                _rt::string_lift(bytes228)
+                                                            };
+                                                            Some(e)
+                                                        }
+                                                        _ => _rt::invalid_enum_discriminant(),
+                                                    },
+                                                }
+                                            };
+                                            V261::Search(e261)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                            let e261 = {
+                                                let l229 = *base
+                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l230 = *base
+                                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len231 = l230;
+                                                let bytes231 = _rt::Vec::from_raw_parts(
+                                                    l229.cast(),
+                                                    len231,
+                                                    len231,
+                                                );
+                                                let l232 = *base
+                                                    .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l233 = *base
+                                                    .add(16 + 5 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len234 = l233;
+                                                let bytes234 = _rt::Vec::from_raw_parts(
+                                                    l232.cast(),
+                                                    len234,
+                                                    len234,
+                                                );
+                                                let l235 = i32::from(
+                                                    *base
+                                                        .add(16 + 6 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l257 = i32::from(
+                                                    *base
+                                                        .add(16 + 10 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                super::super::super::super::__with_name0::ToolCallMade {
+                                                    name: _rt::string_lift(bytes231),
+                                                    arguments: _rt::string_lift(bytes234),
+                                                    answer: match l235 {
+                                                        0 => None,
+                                                        1 => {
+                                                            let e = {
+                                                                let l236 = *base
+                                                                    .add(16 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l237 = *base
+                                                                    .add(16 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let base255 = l236;
+                                                                let len255 = l237;
+                                                                let mut result255 = _rt::Vec::with_capacity(len255);
+                                                                for i in 0..len255 {
+                                                                    let base = base255
+                                                                        .add(i * (5 * ::core::mem::size_of::<*const u8>()));
+                                                                    let e255 = {
+                                                                        let l238 = i32::from(*base.add(0).cast::<u8>());
+                                                                        use super::super::super::super::__with_name0::ContentPart as V254;
+                                                                        let v254 = match l238 {
+                                                                            0 => {
+                                                                                let e254 = {
+                                                                                    let l239 = *base
+                                                                                        .add(::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<*mut u8>();
+                                                                                    let l240 = *base
+                                                                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<usize>();
+                                                                                    let len241 = l240;
+                                                                                    let bytes241 = _rt::Vec::from_raw_parts(
+                                                                                        l239.cast(),
+                                                                                        len241,
+                                                                                        len241,
+                                                                                    );
+                                                                                    _rt::string_lift(bytes241)
+                                                                                };
+                                                                                V254::Text(e254)
+                                                                            }
+                                                                            1 => {
+                                                                                let e254 = {
+                                                                                    let l242 = *base
+                                                                                        .add(::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<*mut u8>();
+                                                                                    let l243 = *base
+                                                                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<usize>();
+                                                                                    let len244 = l243;
+                                                                                    let bytes244 = _rt::Vec::from_raw_parts(
+                                                                                        l242.cast(),
+                                                                                        len244,
+                                                                                        len244,
+                                                                                    );
+                                                                                    let l245 = *base
+                                                                                        .add(3 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<*mut u8>();
+                                                                                    let l246 = *base
+                                                                                        .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<usize>();
+                                                                                    let len247 = l246;
+                                                                                    super::super::super::super::__with_name0::Media {
+                                                                                        media_type: _rt::string_lift(bytes244),
+                                                                                        data: <_ as From<
+                                                                                            _rt::Vec<_>,
+                                                                                        >>::from(
+                                                                                            _rt::Vec::from_raw_parts(l245.cast(), len247, len247),
+                                                                                        ),
+                                                                                    }
+                                                                                };
+                                                                                V254::Media(e254)
+                                                                            }
+                                                                            n => {
+                                                                                debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                                                                let e254 = {
+                                                                                    let l248 = *base
+                                                                                        .add(::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<*mut u8>();
+                                                                                    let l249 = *base
+                                                                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<usize>();
+                                                                                    let len250 = l249;
+                                                                                    let bytes250 = _rt::Vec::from_raw_parts(
+                                                                                        l248.cast(),
+                                                                                        len250,
+                                                                                        len250,
+                                                                                    );
+                                                                                    let l251 = *base
+                                                                                        .add(3 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<*mut u8>();
+                                                                                    let l252 = *base
+                                                                                        .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                                        .cast::<usize>();
+                                                                                    let len253 = l252;
+                                                                                    let bytes253 = _rt::Vec::from_raw_parts(
+                                                                                        l251.cast(),
+                                                                                        len253,
+                                                                                        len253,
+                                                                                    );
+                                                                                    super::super::super::super::__with_name0::OpaquePart {
+                                                                                        provider: _rt::string_lift(bytes250),
+                                                                                        data: _rt::string_lift(bytes253),
+                                                                                    }
+                                                                                };
+                                                                                V254::Opaque(e254)
+                                                                            }
+                                                                        };
+                                                                        v254
+                                                                    };
+                                                                    result255.push(e255);
+                                                                }
+                                                                _rt::cabi_dealloc(
+                                                                    base255,
+                                                                    len255 * (5 * ::core::mem::size_of::<*const u8>()),
+                                                                    ::core::mem::size_of::<*const u8>(),
+                                                                );
+                                                                let l256 = i32::from(
+                                                                    *base
+                                                                        .add(16 + 9 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<u8>(),
+                                                                );
+                                                                super::super::super::super::__with_name0::ToolAnswer {
+                                                                    content: result255,
+                                                                    is_error: _rt::bool_lift(l256 as u8),
+                                                                }
+                                                            };
+                                                            Some(e)
+                                                        }
+                                                        _ => _rt::invalid_enum_discriminant(),
+                                                    },
+                                                    error: match l257 {
+                                                        0 => None,
+                                                        1 => {
+                                                            let e = {
+                                                                let l258 = *base
+                                                                    .add(16 + 11 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l259 = *base
+                                                                    .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                let len260 = l259;
+                                                                let bytes260 = _rt::Vec::from_raw_parts(
+                                                                    l258.cast(),
+                                                                    len260,
+                                                                    len260,
+                                                                );
+                                                                _rt::string_lift(bytes260)
+                                                            };
+                                                            Some(e)
+                                                        }
+                                                        _ => _rt::invalid_enum_discriminant(),
+                                                    },
+                                                }
+                                            };
+                                            V261::Tool(e261)
+                                        }
+                                    };
+                                    super::super::super::super::__with_name0::CallRecord {
+                                        step: _rt::string_lift(bytes55),
+                                        visit: l56 as u32,
+                                        body: v261,
+                                    }
+                                };
+                                result262.push(e262);
+                            }
+                            _rt::cabi_dealloc(
+                                base262,
+                                len262 * (120 + 30 * ::core::mem::size_of::<*const u8>()),
+                                8,
+                            );
+                            let l263 = *arg0
+                                .add(20 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l264 = *arg0
+                                .add(21 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len265 = l264;
+                            let bytes265 = _rt::Vec::from_raw_parts(
+                                l263.cast(),
+                                len265,
+                                len265,
                             );
                             T_::score_pipeline_case(
                                 super::super::super::super::__with_name0::ScoredCase {
@@ -1448,311 +2761,313 @@ pub mod exports {
                                     diagnostics: result35,
                                 },
                                 result50,
-                                _rt::string_lift(bytes53),
+                                result262,
+                                _rt::string_lift(bytes265),
                             )
                         };
                         _rt::cabi_dealloc(
                             arg0,
-                            20 * ::core::mem::size_of::<*const u8>(),
+                            22 * ::core::mem::size_of::<*const u8>(),
                             ::core::mem::size_of::<*const u8>(),
                         );
-                        let ptr55 = (&raw mut _RET_AREA.0).cast::<u8>();
-                        match result54 {
+                        let ptr267 = (&raw mut _RET_AREA.0).cast::<u8>();
+                        match result266 {
                             Ok(e) => {
-                                *ptr55.add(0).cast::<u8>() = (0i32) as u8;
+                                *ptr267.add(0).cast::<u8>() = (0i32) as u8;
                                 let Score {
-                                    composite: composite56,
-                                    breakdown: breakdown56,
-                                    points: points56,
-                                    feedback: feedback56,
-                                    diagnostics: diagnostics56,
+                                    composite: composite268,
+                                    breakdown: breakdown268,
+                                    points: points268,
+                                    feedback: feedback268,
+                                    diagnostics: diagnostics268,
                                 } = e;
-                                *ptr55.add(8).cast::<f64>() = _rt::as_f64(composite56);
-                                let vec59 = breakdown56;
-                                let len59 = vec59.len();
-                                let layout59 = _rt::alloc::Layout::from_size_align(
-                                        vec59.len() * (8 + 2 * ::core::mem::size_of::<*const u8>()),
+                                *ptr267.add(8).cast::<f64>() = _rt::as_f64(composite268);
+                                let vec271 = breakdown268;
+                                let len271 = vec271.len();
+                                let layout271 = _rt::alloc::Layout::from_size_align(
+                                        vec271.len()
+                                            * (8 + 2 * ::core::mem::size_of::<*const u8>()),
                                         8,
                                     )
                                     .unwrap();
-                                let (result59, _cleanup59) = wit_bindgen::rt::Cleanup::new(
-                                    layout59,
+                                let (result271, _cleanup271) = wit_bindgen::rt::Cleanup::new(
+                                    layout271,
                                 );
-                                if let Some(cleanup) = _cleanup59 {
+                                if let Some(cleanup) = _cleanup271 {
                                     cleanup.forget();
                                 }
-                                for (i, e) in vec59.into_iter().enumerate() {
-                                    let base = result59
+                                for (i, e) in vec271.into_iter().enumerate() {
+                                    let base = result271
                                         .add(i * (8 + 2 * ::core::mem::size_of::<*const u8>()));
                                     {
-                                        let Measure { name: name57, value: value57 } = e;
-                                        let vec58 = (name57.into_bytes()).into_boxed_slice();
-                                        let ptr58 = vec58.as_ptr().cast::<u8>();
-                                        let len58 = vec58.len();
-                                        ::core::mem::forget(vec58);
+                                        let Measure { name: name269, value: value269 } = e;
+                                        let vec270 = (name269.into_bytes()).into_boxed_slice();
+                                        let ptr270 = vec270.as_ptr().cast::<u8>();
+                                        let len270 = vec270.len();
+                                        ::core::mem::forget(vec270);
                                         *base
                                             .add(::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len58;
-                                        *base.add(0).cast::<*mut u8>() = ptr58.cast_mut();
+                                            .cast::<usize>() = len270;
+                                        *base.add(0).cast::<*mut u8>() = ptr270.cast_mut();
                                         *base
                                             .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<f64>() = _rt::as_f64(value57);
+                                            .cast::<f64>() = _rt::as_f64(value269);
                                     }
                                 }
-                                *ptr55
+                                *ptr267
                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len59;
-                                *ptr55.add(16).cast::<*mut u8>() = result59;
-                                match points56 {
+                                    .cast::<usize>() = len271;
+                                *ptr267.add(16).cast::<*mut u8>() = result271;
+                                match points268 {
                                     Some(e) => {
-                                        *ptr55
+                                        *ptr267
                                             .add(16 + 2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (1i32) as u8;
-                                        let Points { earned: earned60, possible: possible60 } = e;
-                                        *ptr55
+                                        let Points { earned: earned272, possible: possible272 } = e;
+                                        *ptr267
                                             .add(24 + 2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<f64>() = _rt::as_f64(earned60);
-                                        *ptr55
+                                            .cast::<f64>() = _rt::as_f64(earned272);
+                                        *ptr267
                                             .add(32 + 2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<f64>() = _rt::as_f64(possible60);
+                                            .cast::<f64>() = _rt::as_f64(possible272);
                                     }
                                     None => {
-                                        *ptr55
+                                        *ptr267
                                             .add(16 + 2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (0i32) as u8;
                                     }
                                 };
-                                let vec61 = (feedback56.into_bytes()).into_boxed_slice();
-                                let ptr61 = vec61.as_ptr().cast::<u8>();
-                                let len61 = vec61.len();
-                                ::core::mem::forget(vec61);
-                                *ptr55
+                                let vec273 = (feedback268.into_bytes()).into_boxed_slice();
+                                let ptr273 = vec273.as_ptr().cast::<u8>();
+                                let len273 = vec273.len();
+                                ::core::mem::forget(vec273);
+                                *ptr267
                                     .add(40 + 3 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len61;
-                                *ptr55
+                                    .cast::<usize>() = len273;
+                                *ptr267
                                     .add(40 + 2 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>() = ptr61.cast_mut();
-                                let vec63 = diagnostics56;
-                                let len63 = vec63.len();
-                                let layout63 = _rt::alloc::Layout::from_size_align(
-                                        vec63.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                    .cast::<*mut u8>() = ptr273.cast_mut();
+                                let vec275 = diagnostics268;
+                                let len275 = vec275.len();
+                                let layout275 = _rt::alloc::Layout::from_size_align(
+                                        vec275.len() * (2 * ::core::mem::size_of::<*const u8>()),
                                         ::core::mem::size_of::<*const u8>(),
                                     )
                                     .unwrap();
-                                let (result63, _cleanup63) = wit_bindgen::rt::Cleanup::new(
-                                    layout63,
+                                let (result275, _cleanup275) = wit_bindgen::rt::Cleanup::new(
+                                    layout275,
                                 );
-                                if let Some(cleanup) = _cleanup63 {
+                                if let Some(cleanup) = _cleanup275 {
                                     cleanup.forget();
                                 }
-                                for (i, e) in vec63.into_iter().enumerate() {
-                                    let base = result63
+                                for (i, e) in vec275.into_iter().enumerate() {
+                                    let base = result275
                                         .add(i * (2 * ::core::mem::size_of::<*const u8>()));
                                     {
-                                        let vec62 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr62 = vec62.as_ptr().cast::<u8>();
-                                        let len62 = vec62.len();
-                                        ::core::mem::forget(vec62);
+                                        let vec274 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr274 = vec274.as_ptr().cast::<u8>();
+                                        let len274 = vec274.len();
+                                        ::core::mem::forget(vec274);
                                         *base
                                             .add(::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len62;
-                                        *base.add(0).cast::<*mut u8>() = ptr62.cast_mut();
+                                            .cast::<usize>() = len274;
+                                        *base.add(0).cast::<*mut u8>() = ptr274.cast_mut();
                                     }
                                 }
-                                *ptr55
+                                *ptr267
                                     .add(40 + 5 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len63;
-                                *ptr55
+                                    .cast::<usize>() = len275;
+                                *ptr267
                                     .add(40 + 4 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>() = result63;
+                                    .cast::<*mut u8>() = result275;
                             }
                             Err(e) => {
-                                *ptr55.add(0).cast::<u8>() = (1i32) as u8;
+                                *ptr267.add(0).cast::<u8>() = (1i32) as u8;
                                 match e {
                                     ScoreError::BadCase(e) => {
-                                        *ptr55.add(8).cast::<u8>() = (0i32) as u8;
-                                        let vec64 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr64 = vec64.as_ptr().cast::<u8>();
-                                        let len64 = vec64.len();
-                                        ::core::mem::forget(vec64);
-                                        *ptr55
+                                        *ptr267.add(8).cast::<u8>() = (0i32) as u8;
+                                        let vec276 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr276 = vec276.as_ptr().cast::<u8>();
+                                        let len276 = vec276.len();
+                                        ::core::mem::forget(vec276);
+                                        *ptr267
                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len64;
-                                        *ptr55
+                                            .cast::<usize>() = len276;
+                                        *ptr267
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr64.cast_mut();
+                                            .cast::<*mut u8>() = ptr276.cast_mut();
                                     }
                                     ScoreError::UnknownProfile(e) => {
-                                        *ptr55.add(8).cast::<u8>() = (1i32) as u8;
-                                        let vec65 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr65 = vec65.as_ptr().cast::<u8>();
-                                        let len65 = vec65.len();
-                                        ::core::mem::forget(vec65);
-                                        *ptr55
+                                        *ptr267.add(8).cast::<u8>() = (1i32) as u8;
+                                        let vec277 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr277 = vec277.as_ptr().cast::<u8>();
+                                        let len277 = vec277.len();
+                                        ::core::mem::forget(vec277);
+                                        *ptr267
                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len65;
-                                        *ptr55
+                                            .cast::<usize>() = len277;
+                                        *ptr267
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr65.cast_mut();
+                                            .cast::<*mut u8>() = ptr277.cast_mut();
                                     }
                                     ScoreError::Provider(e) => {
-                                        *ptr55.add(8).cast::<u8>() = (2i32) as u8;
-                                        use super::super::super::super::__with_name0::ProviderError as V75;
+                                        *ptr267.add(8).cast::<u8>() = (2i32) as u8;
+                                        use super::super::super::super::__with_name0::ProviderError as V287;
                                         match e {
-                                            V75::Denied(e) => {
-                                                *ptr55
+                                            V287::Denied(e) => {
+                                                *ptr267
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (0i32) as u8;
-                                                let vec66 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr66 = vec66.as_ptr().cast::<u8>();
-                                                let len66 = vec66.len();
-                                                ::core::mem::forget(vec66);
-                                                *ptr55
+                                                let vec278 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr278 = vec278.as_ptr().cast::<u8>();
+                                                let len278 = vec278.len();
+                                                ::core::mem::forget(vec278);
+                                                *ptr267
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len66;
-                                                *ptr55
+                                                    .cast::<usize>() = len278;
+                                                *ptr267
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr66.cast_mut();
+                                                    .cast::<*mut u8>() = ptr278.cast_mut();
                                             }
-                                            V75::UnknownStep(e) => {
-                                                *ptr55
+                                            V287::UnknownStep(e) => {
+                                                *ptr267
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (1i32) as u8;
-                                                let vec67 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr67 = vec67.as_ptr().cast::<u8>();
-                                                let len67 = vec67.len();
-                                                ::core::mem::forget(vec67);
-                                                *ptr55
+                                                let vec279 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr279 = vec279.as_ptr().cast::<u8>();
+                                                let len279 = vec279.len();
+                                                ::core::mem::forget(vec279);
+                                                *ptr267
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len67;
-                                                *ptr55
+                                                    .cast::<usize>() = len279;
+                                                *ptr267
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr67.cast_mut();
+                                                    .cast::<*mut u8>() = ptr279.cast_mut();
                                             }
-                                            V75::UnknownModel(e) => {
-                                                *ptr55
+                                            V287::UnknownModel(e) => {
+                                                *ptr267
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (2i32) as u8;
-                                                let vec68 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr68 = vec68.as_ptr().cast::<u8>();
-                                                let len68 = vec68.len();
-                                                ::core::mem::forget(vec68);
-                                                *ptr55
+                                                let vec280 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr280 = vec280.as_ptr().cast::<u8>();
+                                                let len280 = vec280.len();
+                                                ::core::mem::forget(vec280);
+                                                *ptr267
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len68;
-                                                *ptr55
+                                                    .cast::<usize>() = len280;
+                                                *ptr267
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr68.cast_mut();
+                                                    .cast::<*mut u8>() = ptr280.cast_mut();
                                             }
-                                            V75::InvalidRequest(e) => {
-                                                *ptr55
+                                            V287::InvalidRequest(e) => {
+                                                *ptr267
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (3i32) as u8;
-                                                let vec69 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr69 = vec69.as_ptr().cast::<u8>();
-                                                let len69 = vec69.len();
-                                                ::core::mem::forget(vec69);
-                                                *ptr55
+                                                let vec281 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr281 = vec281.as_ptr().cast::<u8>();
+                                                let len281 = vec281.len();
+                                                ::core::mem::forget(vec281);
+                                                *ptr267
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len69;
-                                                *ptr55
+                                                    .cast::<usize>() = len281;
+                                                *ptr267
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr69.cast_mut();
+                                                    .cast::<*mut u8>() = ptr281.cast_mut();
                                             }
-                                            V75::ContextTooLong(e) => {
-                                                *ptr55
+                                            V287::ContextTooLong(e) => {
+                                                *ptr267
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (4i32) as u8;
-                                                let vec70 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr70 = vec70.as_ptr().cast::<u8>();
-                                                let len70 = vec70.len();
-                                                ::core::mem::forget(vec70);
-                                                *ptr55
+                                                let vec282 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr282 = vec282.as_ptr().cast::<u8>();
+                                                let len282 = vec282.len();
+                                                ::core::mem::forget(vec282);
+                                                *ptr267
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len70;
-                                                *ptr55
+                                                    .cast::<usize>() = len282;
+                                                *ptr267
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr70.cast_mut();
+                                                    .cast::<*mut u8>() = ptr282.cast_mut();
                                             }
-                                            V75::ContentFiltered(e) => {
-                                                *ptr55
+                                            V287::ContentFiltered(e) => {
+                                                *ptr267
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (5i32) as u8;
-                                                let vec71 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr71 = vec71.as_ptr().cast::<u8>();
-                                                let len71 = vec71.len();
-                                                ::core::mem::forget(vec71);
-                                                *ptr55
+                                                let vec283 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr283 = vec283.as_ptr().cast::<u8>();
+                                                let len283 = vec283.len();
+                                                ::core::mem::forget(vec283);
+                                                *ptr267
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len71;
-                                                *ptr55
+                                                    .cast::<usize>() = len283;
+                                                *ptr267
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr71.cast_mut();
+                                                    .cast::<*mut u8>() = ptr283.cast_mut();
                                             }
-                                            V75::BudgetSpent(e) => {
-                                                *ptr55
+                                            V287::BudgetSpent(e) => {
+                                                *ptr267
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (6i32) as u8;
-                                                let vec72 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr72 = vec72.as_ptr().cast::<u8>();
-                                                let len72 = vec72.len();
-                                                ::core::mem::forget(vec72);
-                                                *ptr55
+                                                let vec284 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr284 = vec284.as_ptr().cast::<u8>();
+                                                let len284 = vec284.len();
+                                                ::core::mem::forget(vec284);
+                                                *ptr267
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len72;
-                                                *ptr55
+                                                    .cast::<usize>() = len284;
+                                                *ptr267
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr72.cast_mut();
+                                                    .cast::<*mut u8>() = ptr284.cast_mut();
                                             }
-                                            V75::Unavailable(e) => {
-                                                *ptr55
+                                            V287::Unavailable(e) => {
+                                                *ptr267
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (7i32) as u8;
-                                                let vec73 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr73 = vec73.as_ptr().cast::<u8>();
-                                                let len73 = vec73.len();
-                                                ::core::mem::forget(vec73);
-                                                *ptr55
+                                                let vec285 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr285 = vec285.as_ptr().cast::<u8>();
+                                                let len285 = vec285.len();
+                                                ::core::mem::forget(vec285);
+                                                *ptr267
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len73;
-                                                *ptr55
+                                                    .cast::<usize>() = len285;
+                                                *ptr267
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr73.cast_mut();
+                                                    .cast::<*mut u8>() = ptr285.cast_mut();
                                             }
-                                            V75::Other(e) => {
-                                                *ptr55
+                                            V287::Other(e) => {
+                                                *ptr267
                                                     .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (8i32) as u8;
-                                                let vec74 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr74 = vec74.as_ptr().cast::<u8>();
-                                                let len74 = vec74.len();
-                                                ::core::mem::forget(vec74);
-                                                *ptr55
+                                                let vec286 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr286 = vec286.as_ptr().cast::<u8>();
+                                                let len286 = vec286.len();
+                                                ::core::mem::forget(vec286);
+                                                *ptr267
                                                     .add(8 + 3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len74;
-                                                *ptr55
+                                                    .cast::<usize>() = len286;
+                                                *ptr267
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr74.cast_mut();
+                                                    .cast::<*mut u8>() = ptr286.cast_mut();
                                             }
                                         }
                                     }
                                     ScoreError::Other(e) => {
-                                        *ptr55.add(8).cast::<u8>() = (3i32) as u8;
-                                        let vec76 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr76 = vec76.as_ptr().cast::<u8>();
-                                        let len76 = vec76.len();
-                                        ::core::mem::forget(vec76);
-                                        *ptr55
+                                        *ptr267.add(8).cast::<u8>() = (3i32) as u8;
+                                        let vec288 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr288 = vec288.as_ptr().cast::<u8>();
+                                        let len288 = vec288.len();
+                                        ::core::mem::forget(vec288);
+                                        *ptr267
                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len76;
-                                        *ptr55
+                                            .cast::<usize>() = len288;
+                                        *ptr267
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr76.cast_mut();
+                                            .cast::<*mut u8>() = ptr288.cast_mut();
                                     }
                                 }
                             }
                         };
-                        ptr55
+                        ptr267
                     }
                 }
                 #[doc(hidden)]
@@ -1944,24 +3259,31 @@ pub mod exports {
                     }
                 }
                 pub trait Guest {
-                    /// Says whether a row can be scored at all. Called before a run is paid for.
+                    /// Says whether a row can be scored at all under this profile. Called
+                    /// before a run is paid for, so this is the place to refuse an expected
+                    /// value of the wrong shape, and a profile that cannot be used.
                     #[allow(async_fn_in_trait)]
                     fn validate_case(
                         case: ScoredCase,
+                        profile: _rt::String,
                     ) -> ::core::result::Result<(), ScoreError>;
                     /// Grades a text alone: what `fapo-host score` and simple metrics need.
                     #[allow(async_fn_in_trait)]
                     fn score_case(
                         case: ScoredCase,
                         output_text: _rt::String,
+                        profile: _rt::String,
                     ) -> ::core::result::Result<Score, ScoreError>;
-                    /// Grades an outcome with the steps that led to it. `profile` names one of
-                    /// the scorer's own ways to weigh things; empty is its usual one.
+                    /// Grades an outcome with what led to it: the visits of steps, in the order
+                    /// in which they began, and the calls, in the order in which they were
+                    /// made. Accesses of artifacts are not among the calls. A scorer that
+                    /// grades the answer alone does here what it does in `score-case`.
                     #[allow(async_fn_in_trait)]
                     fn score_pipeline_case(
                         case: ScoredCase,
                         outcome: Outcome,
                         steps: _rt::Vec<StepRecord>,
+                        calls: _rt::Vec<CallRecord>,
                         profile: _rt::String,
                     ) -> ::core::result::Result<Score, ScoreError>;
                 }
@@ -1974,10 +3296,10 @@ pub mod exports {
                         export_validate_case(arg0 : * mut u8, arg1 : usize, arg2 : * mut
                         u8, arg3 : usize, arg4 : * mut u8, arg5 : usize, arg6 : * mut u8,
                         arg7 : usize, arg8 : * mut u8, arg9 : usize, arg10 : * mut u8,
-                        arg11 : usize,) -> * mut u8 { unsafe { $($path_to_types)*::
-                        _export_validate_case_cabi::<$ty > (arg0, arg1, arg2, arg3, arg4,
-                        arg5, arg6, arg7, arg8, arg9, arg10, arg11) } } #[unsafe
-                        (export_name =
+                        arg11 : usize, arg12 : * mut u8, arg13 : usize,) -> * mut u8 {
+                        unsafe { $($path_to_types)*:: _export_validate_case_cabi::<$ty >
+                        (arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8, arg9,
+                        arg10, arg11, arg12, arg13) } } #[unsafe (export_name =
                         "cabi_post_fapo:tenant/scorer@0.1.0#validate-case")] unsafe
                         extern "C" fn _post_return_validate_case(arg0 : * mut u8,) {
                         unsafe { $($path_to_types)*:: __post_return_validate_case::<$ty >
@@ -1986,10 +3308,11 @@ pub mod exports {
                         export_score_case(arg0 : * mut u8, arg1 : usize, arg2 : * mut u8,
                         arg3 : usize, arg4 : * mut u8, arg5 : usize, arg6 : * mut u8,
                         arg7 : usize, arg8 : * mut u8, arg9 : usize, arg10 : * mut u8,
-                        arg11 : usize, arg12 : * mut u8, arg13 : usize,) -> * mut u8 {
-                        unsafe { $($path_to_types)*:: _export_score_case_cabi::<$ty >
-                        (arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8, arg9,
-                        arg10, arg11, arg12, arg13) } } #[unsafe (export_name =
+                        arg11 : usize, arg12 : * mut u8, arg13 : usize, arg14 : * mut u8,
+                        arg15 : usize,) -> * mut u8 { unsafe { $($path_to_types)*::
+                        _export_score_case_cabi::<$ty > (arg0, arg1, arg2, arg3, arg4,
+                        arg5, arg6, arg7, arg8, arg9, arg10, arg11, arg12, arg13, arg14,
+                        arg15) } } #[unsafe (export_name =
                         "cabi_post_fapo:tenant/scorer@0.1.0#score-case")] unsafe extern
                         "C" fn _post_return_score_case(arg0 : * mut u8,) { unsafe {
                         $($path_to_types)*:: __post_return_score_case::<$ty > (arg0) } }
@@ -2071,6 +3394,17 @@ mod _rt {
             unsafe { core::hint::unreachable_unchecked() }
         }
     }
+    pub unsafe fn bool_lift(val: u8) -> bool {
+        if cfg!(debug_assertions) {
+            match val {
+                0 => false,
+                1 => true,
+                _ => panic!("invalid bool discriminant"),
+            }
+        } else {
+            val != 0
+        }
+    }
     extern crate alloc as alloc_crate;
 }
 /// Generates `#[unsafe(no_mangle)]` functions to export the specified type as
@@ -2104,10 +3438,10 @@ macro_rules! __export_scorer_component_impl {
         () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.61.1:fapo:tenant@0.1.0:scorer-component:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 2690] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 3050] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfb\x13\x01A\x02\x01\
-A\x0e\x01BH\x01r\x02\x04names\x05values\x04\0\x0etemplate-field\x03\0\0\x01p\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe3\x16\x01A\x02\x01\
+A\x0f\x01BX\x01r\x02\x04names\x05values\x04\0\x0etemplate-field\x03\0\0\x01p\x01\
 \x01r\x04\x07case-ids\x09task-types\x07contexts\x0ftemplate-fields\x02\x04\0\x09\
 test-case\x03\0\x03\x01r\x03\x04case\x04\x08expecteds\x08metadatas\x04\0\x0bscor\
 ed-case\x03\0\x05\x01r\x02\x04names\x08templates\x04\0\x06prompt\x03\0\x07\x01r\x02\
@@ -2140,29 +3474,38 @@ r\x03\0@\x01r\x04\x04steps\x05indexs\x05querys\x01ky\x04\0\x0esearch-request\x03
 \0B\x01r\x06\x02ids\x05titles\x04texts\x05scoreu\x04ranky\x08metadatas\x04\0\x07\
 passage\x03\0D\x01q\x06\x06denied\x01s\0\x0cunknown-step\x01s\0\x0dunknown-index\
 \x01s\0\x0finvalid-request\x01s\0\x0bunavailable\x01s\0\x05other\x01s\0\x04\0\x0f\
-retrieval-error\x03\0F\x03\0\x17fapo:tenant/types@0.1.0\x05\0\x02\x03\0\0\x10gen\
-erate-request\x02\x03\0\0\x0acompletion\x02\x03\0\0\x0eprovider-error\x01B\x0d\x02\
-\x03\x02\x01\x01\x04\0\x10generate-request\x03\0\0\x02\x03\x02\x01\x02\x04\0\x0a\
-completion\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0eprovider-error\x03\0\x04\x01j\x01\
-\x03\x01\x05\x01@\x01\x07request\x01\0\x06\x04\0\x08generate\x01\x07\x01p\x01\x01\
-p\x06\x01@\x01\x08requests\x08\0\x09\x04\0\x0dgenerate-many\x01\x0a\x03\0\x1afap\
-o:tenant/provider@0.1.0\x05\x04\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05er\
-ror\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\
-\x02\x03\0\x15fapo:tenant/log@0.1.0\x05\x05\x02\x03\0\0\x0bscored-case\x02\x03\0\
-\0\x07outcome\x02\x03\0\0\x0bstep-record\x01B\x1c\x02\x03\x02\x01\x06\x04\0\x0bs\
-cored-case\x03\0\0\x02\x03\x02\x01\x07\x04\0\x07outcome\x03\0\x02\x02\x03\x02\x01\
-\x08\x04\0\x0bstep-record\x03\0\x04\x02\x03\x02\x01\x03\x04\0\x0eprovider-error\x03\
-\0\x06\x01r\x02\x04names\x05valueu\x04\0\x07measure\x03\0\x08\x01r\x02\x06earned\
-u\x08possibleu\x04\0\x06points\x03\0\x0a\x01p\x09\x01k\x0b\x01ps\x01r\x05\x09com\
-positeu\x09breakdown\x0c\x06points\x0d\x08feedbacks\x0bdiagnostics\x0e\x04\0\x05\
-score\x03\0\x0f\x01q\x04\x08bad-case\x01s\0\x0funknown-profile\x01s\0\x08provide\
-r\x01\x07\0\x05other\x01s\0\x04\0\x0bscore-error\x03\0\x11\x01j\0\x01\x12\x01@\x01\
-\x04case\x01\0\x13\x04\0\x0dvalidate-case\x01\x14\x01j\x01\x10\x01\x12\x01@\x02\x04\
-case\x01\x0boutput-texts\0\x15\x04\0\x0ascore-case\x01\x16\x01p\x05\x01@\x04\x04\
-case\x01\x07outcome\x03\x05steps\x17\x07profiles\0\x15\x04\0\x13score-pipeline-c\
-ase\x01\x18\x04\0\x18fapo:tenant/scorer@0.1.0\x05\x09\x04\0\"fapo:tenant/scorer-\
-component@0.1.0\x04\0\x0b\x16\x01\0\x10scorer-component\x03\0\0\0G\x09producers\x01\
-\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+retrieval-error\x03\0F\x01k?\x01r\x03\x07request5\x06answer\xc8\0\x05error\x14\x04\
+\0\x0dgenerate-call\x03\0I\x01p\xc5\0\x01k\xcb\0\x01r\x03\x07request\xc3\0\x06an\
+swer\xcc\0\x05error\x14\x04\0\x0bsearch-call\x03\0M\x01r\x02\x07content\"\x08is-\
+error\x7f\x04\0\x0btool-answer\x03\0O\x01k\xd0\0\x01r\x04\x04names\x09argumentss\
+\x06answer\xd1\0\x05error\x14\x04\0\x0etool-call-made\x03\0R\x01q\x03\x08generat\
+e\x01\xca\0\0\x06search\x01\xce\0\0\x04tool\x01\xd3\0\0\x04\0\x09call-body\x03\0\
+T\x01r\x03\x04steps\x05visity\x04body\xd5\0\x04\0\x0bcall-record\x03\0V\x03\0\x17\
+fapo:tenant/types@0.1.0\x05\0\x02\x03\0\0\x10generate-request\x02\x03\0\0\x0acom\
+pletion\x02\x03\0\0\x0eprovider-error\x01B\x0d\x02\x03\x02\x01\x01\x04\0\x10gene\
+rate-request\x03\0\0\x02\x03\x02\x01\x02\x04\0\x0acompletion\x03\0\x02\x02\x03\x02\
+\x01\x03\x04\0\x0eprovider-error\x03\0\x04\x01j\x01\x03\x01\x05\x01@\x01\x07requ\
+est\x01\0\x06\x04\0\x08generate\x01\x07\x01p\x01\x01p\x06\x01@\x01\x08requests\x08\
+\0\x09\x04\0\x0dgenerate-many\x01\x0a\x03\0\x1afapo:tenant/provider@0.1.0\x05\x04\
+\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\
+\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x15fapo:tenant/log\
+@0.1.0\x05\x05\x02\x03\0\0\x0bscored-case\x02\x03\0\0\x07outcome\x02\x03\0\0\x0b\
+step-record\x02\x03\0\0\x0bcall-record\x01B\x1f\x02\x03\x02\x01\x06\x04\0\x0bsco\
+red-case\x03\0\0\x02\x03\x02\x01\x07\x04\0\x07outcome\x03\0\x02\x02\x03\x02\x01\x08\
+\x04\0\x0bstep-record\x03\0\x04\x02\x03\x02\x01\x09\x04\0\x0bcall-record\x03\0\x06\
+\x02\x03\x02\x01\x03\x04\0\x0eprovider-error\x03\0\x08\x01r\x02\x04names\x05valu\
+eu\x04\0\x07measure\x03\0\x0a\x01r\x02\x06earnedu\x08possibleu\x04\0\x06points\x03\
+\0\x0c\x01p\x0b\x01k\x0d\x01ps\x01r\x05\x09compositeu\x09breakdown\x0e\x06points\
+\x0f\x08feedbacks\x0bdiagnostics\x10\x04\0\x05score\x03\0\x11\x01q\x04\x08bad-ca\
+se\x01s\0\x0funknown-profile\x01s\0\x08provider\x01\x09\0\x05other\x01s\0\x04\0\x0b\
+score-error\x03\0\x13\x01j\0\x01\x14\x01@\x02\x04case\x01\x07profiles\0\x15\x04\0\
+\x0dvalidate-case\x01\x16\x01j\x01\x12\x01\x14\x01@\x03\x04case\x01\x0boutput-te\
+xts\x07profiles\0\x17\x04\0\x0ascore-case\x01\x18\x01p\x05\x01p\x07\x01@\x05\x04\
+case\x01\x07outcome\x03\x05steps\x19\x05calls\x1a\x07profiles\0\x17\x04\0\x13sco\
+re-pipeline-case\x01\x1b\x04\0\x18fapo:tenant/scorer@0.1.0\x05\x0a\x04\0\"fapo:t\
+enant/scorer-component@0.1.0\x04\0\x0b\x16\x01\0\x10scorer-component\x03\0\0\0G\x09\
+producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rus\
+t\x060.61.1";
         };
     };
 }
@@ -2175,9 +3518,9 @@ pub use __export_scorer_component_impl as export_scorer_component;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2239] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x98\x10\x01A\x02\x01\
-A\x09\x01BH\x01r\x02\x04names\x05values\x04\0\x0etemplate-field\x03\0\0\x01p\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2533] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbe\x12\x01A\x02\x01\
+A\x09\x01BX\x01r\x02\x04names\x05values\x04\0\x0etemplate-field\x03\0\0\x01p\x01\
 \x01r\x04\x07case-ids\x09task-types\x07contexts\x0ftemplate-fields\x02\x04\0\x09\
 test-case\x03\0\x03\x01r\x03\x04case\x04\x08expecteds\x08metadatas\x04\0\x0bscor\
 ed-case\x03\0\x05\x01r\x02\x04names\x08templates\x04\0\x06prompt\x03\0\x07\x01r\x02\
@@ -2210,18 +3553,25 @@ r\x03\0@\x01r\x04\x04steps\x05indexs\x05querys\x01ky\x04\0\x0esearch-request\x03
 \0B\x01r\x06\x02ids\x05titles\x04texts\x05scoreu\x04ranky\x08metadatas\x04\0\x07\
 passage\x03\0D\x01q\x06\x06denied\x01s\0\x0cunknown-step\x01s\0\x0dunknown-index\
 \x01s\0\x0finvalid-request\x01s\0\x0bunavailable\x01s\0\x05other\x01s\0\x04\0\x0f\
-retrieval-error\x03\0F\x03\0\x17fapo:tenant/types@0.1.0\x05\0\x02\x03\0\0\x10gen\
-erate-request\x02\x03\0\0\x0acompletion\x02\x03\0\0\x0eprovider-error\x01B\x0d\x02\
-\x03\x02\x01\x01\x04\0\x10generate-request\x03\0\0\x02\x03\x02\x01\x02\x04\0\x0a\
-completion\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x0eprovider-error\x03\0\x04\x01j\x01\
-\x03\x01\x05\x01@\x01\x07request\x01\0\x06\x04\0\x08generate\x01\x07\x01p\x01\x01\
-p\x06\x01@\x01\x08requests\x08\0\x09\x04\0\x0dgenerate-many\x01\x0a\x03\0\x1afap\
-o:tenant/provider@0.1.0\x05\x04\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05er\
-ror\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\
-\x02\x03\0\x15fapo:tenant/log@0.1.0\x05\x05\x04\0Bfapo:tenant/scorer-component-w\
-ith-all-of-its-exports-removed@0.1.0\x04\0\x0b6\x01\00scorer-component-with-all-\
-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-co\
-mponent\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+retrieval-error\x03\0F\x01k?\x01r\x03\x07request5\x06answer\xc8\0\x05error\x14\x04\
+\0\x0dgenerate-call\x03\0I\x01p\xc5\0\x01k\xcb\0\x01r\x03\x07request\xc3\0\x06an\
+swer\xcc\0\x05error\x14\x04\0\x0bsearch-call\x03\0M\x01r\x02\x07content\"\x08is-\
+error\x7f\x04\0\x0btool-answer\x03\0O\x01k\xd0\0\x01r\x04\x04names\x09argumentss\
+\x06answer\xd1\0\x05error\x14\x04\0\x0etool-call-made\x03\0R\x01q\x03\x08generat\
+e\x01\xca\0\0\x06search\x01\xce\0\0\x04tool\x01\xd3\0\0\x04\0\x09call-body\x03\0\
+T\x01r\x03\x04steps\x05visity\x04body\xd5\0\x04\0\x0bcall-record\x03\0V\x03\0\x17\
+fapo:tenant/types@0.1.0\x05\0\x02\x03\0\0\x10generate-request\x02\x03\0\0\x0acom\
+pletion\x02\x03\0\0\x0eprovider-error\x01B\x0d\x02\x03\x02\x01\x01\x04\0\x10gene\
+rate-request\x03\0\0\x02\x03\x02\x01\x02\x04\0\x0acompletion\x03\0\x02\x02\x03\x02\
+\x01\x03\x04\0\x0eprovider-error\x03\0\x04\x01j\x01\x03\x01\x05\x01@\x01\x07requ\
+est\x01\0\x06\x04\0\x08generate\x01\x07\x01p\x01\x01p\x06\x01@\x01\x08requests\x08\
+\0\x09\x04\0\x0dgenerate-many\x01\x0a\x03\0\x1afapo:tenant/provider@0.1.0\x05\x04\
+\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\
+\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x15fapo:tenant/log\
+@0.1.0\x05\x05\x04\0Bfapo:tenant/scorer-component-with-all-of-its-exports-remove\
+d@0.1.0\x04\0\x0b6\x01\00scorer-component-with-all-of-its-exports-removed\x03\0\0\
+\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bind\
+gen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fapo_sdk::bindings::scorer::{Guest, Measure, Points, Score, ScoreError};
-use fapo_sdk::bindings::types::{Outcome, ScoredCase, StepRecord};
+use fapo_sdk::bindings::types::{CallRecord, Outcome, ScoredCase, StepRecord};
 use fapo_sdk::bindings::{artifacts, provider, retrieval, tools, trace};
 
 use crate::{ESCAPES, Hostile, MIB, answer, attack_of};
@@ -54,12 +54,13 @@ pub(crate) const ATTACKS: &[(&str, Attack)] = &[
     ("scorer-judge-flood", judge_flood),
     ("scorer-judge-flood-at-once", judge_flood_at_once),
     ("scorer-imports", imports),
+    ("scorer-course", honest),
     ("scorer-validate-loop", honest),
     ("scorer-validate-panic", honest),
 ];
 
 impl Guest for Hostile {
-    fn validate_case(case: ScoredCase) -> Result<(), ScoreError> {
+    fn validate_case(case: ScoredCase, _: String) -> Result<(), ScoreError> {
         match attack_of(&case.metadata).as_deref() {
             Ok("scorer-validate-loop") => cpu_loop(&case).map(|_| ()),
             Ok("scorer-validate-panic") => panic(&case).map(|_| ()),
@@ -67,7 +68,7 @@ impl Guest for Hostile {
         }
     }
 
-    fn score_case(case: ScoredCase, _: String) -> Result<Score, ScoreError> {
+    fn score_case(case: ScoredCase, _: String, _: String) -> Result<Score, ScoreError> {
         let attack = attack_of(&case.metadata).map_err(ScoreError::BadCase)?;
         match ATTACKS.iter().find(|(name, _)| *name == attack) {
             Some((_, run)) => run(&case),
@@ -79,10 +80,14 @@ impl Guest for Hostile {
     fn score_pipeline_case(
         case: ScoredCase,
         outcome: Outcome,
-        _: Vec<StepRecord>,
-        _: String,
+        steps: Vec<StepRecord>,
+        calls: Vec<CallRecord>,
+        profile: String,
     ) -> Result<Score, ScoreError> {
-        Self::score_case(case, outcome.output_text)
+        if attack_of(&case.metadata).as_deref() == Ok("scorer-course") {
+            return Ok(course(&steps, &calls));
+        }
+        Self::score_case(case, outcome.output_text, profile)
     }
 }
 
@@ -223,6 +228,11 @@ fn judge_flood(_: &ScoredCase) -> Result<Score, ScoreError> {
 fn judge_flood_at_once(_: &ScoredCase) -> Result<Score, ScoreError> {
     let answers = provider::generate_many(&vec![crate::provider::request("judge"); 17]);
     Ok(scored(50.0, format!("{} answers", answers.len())))
+}
+
+/// Gives away all that it was handed of the course of a case.
+fn course(steps: &[StepRecord], calls: &[CallRecord]) -> Score {
+    scored(50.0, format!("steps={steps:?} calls={calls:?}"))
 }
 
 /// Calls every import that a scorer's world does not have.

@@ -35,12 +35,7 @@ impl Host for Guest {
             .answer()
             .await;
         Ok(listed
-            .map(|tools| {
-                tools
-                    .into_iter()
-                    .map(convert::tool_definition_out)
-                    .collect()
-            })
+            .map(|tools| tools.iter().map(convert::tool_definition_out).collect())
             .map_err(convert::tool_error_out))
     }
 
