@@ -29,7 +29,7 @@ pub fn last_line(text: &str) -> Result<String, String> {
 /// assert_eq!(parse("Answer: no … wait. Answer: yes\n"), Ok("yes".into()));
 /// assert_eq!(parse("yes"), Err("`Answer:` is missing".into()));
 /// ```
-pub fn after(marker: &'static str) -> impl Fn(&str) -> Result<String, String> {
+pub fn after(marker: &str) -> impl Fn(&str) -> Result<String, String> {
     move |text| match text.rsplit_once(marker) {
         Some((_, answer)) => trimmed(answer),
         None => Err(format!("`{marker}` is missing")),
@@ -49,6 +49,32 @@ pub fn tag(name: &'static str) -> impl Fn(&str) -> Result<String, String> {
     }
 }
 
+/// Returns what stands in the last `\boxed{…}`, as models of mathematics give
+/// their answers. Braces inside it are part of the answer.
+///
+/// ```
+/// use fapo_sdk::parse::boxed;
+///
+/// assert_eq!(boxed(r"so it is $\boxed{\frac{1}{2}}$."), Ok(r"\frac{1}{2}".into()));
+/// assert_eq!(boxed("one half"), Err(r"`\boxed{}` is missing".into()));
+/// ```
+pub fn boxed(text: &str) -> Result<String, String> {
+    const OPENING: &str = "\\boxed{";
+    let (_, rest) = text.rsplit_once(OPENING).ok_or(r"`\boxed{}` is missing")?;
+    let mut depth = 1;
+    for (at, c) in rest.char_indices() {
+        depth += match c {
+            '{' => 1,
+            '}' => -1,
+            _ => 0,
+        };
+        if depth == 0 {
+            return trimmed(&rest[..at]);
+        }
+    }
+    Err(r"`\boxed{` has no end".into())
+}
+
 /// Returns the JSON in the text, compact: the whole of it, a fenced block, or
 /// the first object or array between other words.
 pub fn json(text: &str) -> Result<String, String> {
@@ -65,7 +91,7 @@ pub fn json(text: &str) -> Result<String, String> {
 /// let parse = fapo_sdk::parse::json_field("/answer");
 /// assert_eq!(parse("```json\n{\"answer\": \"yes\"}\n```"), Ok("yes".into()));
 /// ```
-pub fn json_field(pointer: &'static str) -> impl Fn(&str) -> Result<String, String> {
+pub fn json_field(pointer: &str) -> impl Fn(&str) -> Result<String, String> {
     move |text| {
         let value = json_value(text).ok_or("there is no JSON in the text")?;
         match value.pointer(pointer) {
@@ -166,6 +192,12 @@ mod tests {
         assert!(last_line(" \n").is_err());
         assert_eq!(tag("a")("<a>x</a> <a> y </a>").as_deref(), Ok("y"));
         assert!(tag("a")("<a>x").is_err());
+    }
+
+    #[test]
+    fn the_last_box_counts_and_has_an_end() {
+        assert_eq!(boxed(r"\boxed{1} no, \boxed{ {2} }").as_deref(), Ok("{2}"));
+        assert!(boxed(r"\boxed{1").is_err());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A model as the judge of an answer.
 
+use std::borrow::Cow;
+
 use crate::bindings::scorer::{Score, ScoreError};
 use crate::bindings::types::{GenerateParams, GenerateRequest, ScoredCase};
 use crate::case::text_of;
@@ -32,9 +34,9 @@ use crate::template;
 /// # Ok::<(), fapo_sdk::ScoreError>(())
 /// ```
 pub struct LlmJudge {
-    template: &'static str,
+    template: Cow<'static, str>,
     scale: Scale,
-    model: Option<&'static str>,
+    model: Option<String>,
     params: GenerateParams,
 }
 
@@ -61,20 +63,20 @@ impl Verdict {
 
 impl LlmJudge {
     /// Returns a judge that says a number from 0 to 100.
-    pub fn points(template: &'static str) -> Self {
-        Self::new(template, Scale::Points)
+    pub fn points(template: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(template.into(), Scale::Points)
     }
 
     /// Returns a judge that says yes or no.
-    pub fn yes_or_no(template: &'static str) -> Self {
-        Self::new(template, Scale::YesOrNo)
+    pub fn yes_or_no(template: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(template.into(), Scale::YesOrNo)
     }
 
-    fn new(template: &'static str, scale: Scale) -> Self {
+    fn new(template: Cow<'static, str>, scale: Scale) -> Self {
         Self {
             template,
             scale,
-            model: Some("judge"),
+            model: Some("judge".into()),
             params: GenerateParams {
                 temperature: Some(0.0),
                 ..GenerateParams::default()
@@ -84,7 +86,7 @@ impl LlmJudge {
 
     /// Asks the run's model of this role, instead of `judge`; none is the run's
     /// first model.
-    pub fn model(mut self, role: Option<&'static str>) -> Self {
+    pub fn model(mut self, role: Option<String>) -> Self {
         self.model = role;
         self
     }
@@ -104,7 +106,7 @@ impl LlmJudge {
     ) -> Result<Verdict, ScoreError> {
         let seen = case.seen()?;
         let expected = case.expected_value()?;
-        let messages = template::render(self.template, &mut |name, text| {
+        let messages = template::render(&self.template, &mut |name, text| {
             match name {
                 "output" => fence(output_text, text),
                 "expected" => text.push_str(&text_of(&expected)),
@@ -117,7 +119,7 @@ impl LlmJudge {
         });
         // Scorers have no steps, so the request names none.
         let request = GenerateRequest {
-            model: self.model.map(str::to_owned),
+            model: self.model.clone(),
             params: self.params.clone(),
             ..GenerateRequest::new("", messages)
         };

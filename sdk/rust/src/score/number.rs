@@ -44,7 +44,12 @@ pub fn number(text: &str) -> Option<f64> {
 /// assert!(!number_is("about 1,011 people", 1000.0, 0.01));
 /// ```
 pub fn number_is(text: &str, expected: f64, tolerance: f64) -> bool {
-    number(text).is_some_and(|n| (n - expected).abs() <= tolerance * expected.abs().max(1.0))
+    number(text).is_some_and(|n| is_near(n, expected, tolerance))
+}
+
+/// Says whether a number is the expected one, with the tolerance of [`number_is`].
+pub fn is_near(number: f64, expected: f64, tolerance: f64) -> bool {
+    (number - expected).abs() <= tolerance * expected.abs().max(1.0)
 }
 
 /// Returns how many digits begin at a place.

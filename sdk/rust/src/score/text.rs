@@ -15,8 +15,68 @@ pub fn normalize(text: &str) -> String {
         .filter(|c| !c.is_ascii_punctuation())
         .collect();
     let bare = without_articles(&bare);
-    let words: Vec<_> = bare.split_whitespace().collect();
-    words.join(" ")
+    spaced(&bare)
+}
+
+/// What does not count when two texts are compared.
+///
+/// ```
+/// use fapo_sdk::score::Normalize;
+///
+/// assert!(Normalize::Hotpotqa.exact_match("the Black Sea.", "Black sea"));
+/// assert!(Normalize::Case.exact_match("BLACK  sea", "Black Sea"));
+/// assert!(!Normalize::Nothing.exact_match("black sea", "Black Sea"));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Normalize {
+    /// What HotpotQA's script takes away, which is what [`normalize`] does; F1
+    /// is [`hotpot_f1`].
+    #[default]
+    Hotpotqa,
+    /// The same, as SQuAD's script counts it: F1 is [`f1`].
+    Squad,
+    /// Upper and lower case, and the kind and number of blanks.
+    Case,
+    /// Blanks at both ends and no more: every other character counts.
+    Nothing,
+}
+
+impl Normalize {
+    /// Returns a text without what does not count.
+    pub fn apply(self, text: &str) -> String {
+        match self {
+            Self::Hotpotqa | Self::Squad => normalize(text),
+            Self::Case => spaced(&text.to_lowercase()),
+            Self::Nothing => text.trim().to_owned(),
+        }
+    }
+
+    /// Says whether two texts are the same.
+    pub fn exact_match(self, output: &str, expected: &str) -> bool {
+        self.apply(output) == self.apply(expected)
+    }
+
+    /// Says whether the expected text is in the output: among its words, or,
+    /// where punctuation counts, anywhere in it.
+    pub fn contains(self, output: &str, expected: &str) -> bool {
+        match self {
+            Self::Hotpotqa | Self::Squad => contains(output, expected),
+            Self::Case | Self::Nothing => {
+                let expected = self.apply(expected);
+                !expected.is_empty() && self.apply(output).contains(&expected)
+            }
+        }
+    }
+
+    /// Returns the F1 of the words that both texts have, from 0 to 1.
+    pub fn f1(self, output: &str, expected: &str) -> f64 {
+        match self {
+            Self::Hotpotqa => hotpot_f1(output, expected),
+            Self::Squad | Self::Case | Self::Nothing => {
+                words_f1(&self.apply(output), &self.apply(expected))
+            }
+        }
+    }
 }
 
 /// Says whether two texts are the same once they are normalized.
@@ -50,7 +110,10 @@ pub fn contains(output: &str, expected: &str) -> bool {
 /// assert_eq!(fapo_sdk::score::f1("flows into the Black Sea", "the Black Sea"), 2.0 / 3.0);
 /// ```
 pub fn f1(output: &str, expected: &str) -> f64 {
-    let (output, expected) = (normalize(output), normalize(expected));
+    words_f1(&normalize(output), &normalize(expected))
+}
+
+fn words_f1(output: &str, expected: &str) -> f64 {
     let got: Vec<_> = output.split_whitespace().collect();
     let mut left: Vec<_> = expected.split_whitespace().collect();
     let n_expected = left.len();
@@ -74,7 +137,8 @@ pub fn f1(output: &str, expected: &str) -> f64 {
 }
 
 /// Returns [`f1`] as HotpotQA counts it: where either text is `yes`, `no` or
-/// `noanswer`, only the same word is worth anything.
+/// `noanswer`, only the same word is worth anything, and texts without words
+/// are worth nothing.
 ///
 /// ```
 /// use fapo_sdk::score::{f1, hotpot_f1};
@@ -85,10 +149,21 @@ pub fn f1(output: &str, expected: &str) -> f64 {
 pub fn hotpot_f1(output: &str, expected: &str) -> f64 {
     let closed = |text: &str| ["yes", "no", "noanswer"].contains(&text);
     let (got, want) = (normalize(output), normalize(expected));
-    if got != want && (closed(&got) || closed(&want)) {
+    if got.is_empty() || (got != want && (closed(&got) || closed(&want))) {
         return 0.0;
     }
-    f1(output, expected)
+    words_f1(&got, &want)
+}
+
+/// Returns the words of a text, one space apart.
+fn spaced(text: &str) -> String {
+    // Python's `split`, which the scripts call, takes these four for blanks, too.
+    let is_blank = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
+    let words: Vec<_> = text
+        .split(is_blank)
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.join(" ")
 }
 
 /// Replaces the words `a`, `an` and `the` by a blank. A word ends where the
@@ -129,6 +204,7 @@ mod tests {
             ("“the” cat", "“ ” cat"),
             ("Čapek\u{a0}the\tÉmigré", "čapek émigré"),
             ("the", ""),
+            ("black\u{1f}sea", "black sea"),
         ] {
             assert_eq!(normalize(text), normal, "{text}");
         }
@@ -154,6 +230,25 @@ mod tests {
         assert_eq!(hotpot_f1("Yes.", "yes"), 1.0);
         assert_eq!(hotpot_f1("no", "no sea"), 0.0);
         assert_eq!(hotpot_f1("black sea", "sea"), f1("black sea", "sea"));
+        assert_eq!(hotpot_f1("the", "a"), 0.0);
+    }
+
+    #[test]
+    fn what_does_not_count_is_chosen() {
+        for (normalize, output, same, within, f1) in [
+            (Normalize::Hotpotqa, "The sea-side!", false, false, 0.0),
+            (Normalize::Squad, "yes, the sea", false, true, 2.0 / 3.0),
+            (Normalize::Hotpotqa, "SEA.", true, true, 1.0),
+            (Normalize::Case, "SEA.", false, true, 0.0),
+            (Normalize::Case, "\tSEA ", true, true, 1.0),
+            (Normalize::Nothing, "SEA", false, false, 0.0),
+            (Normalize::Nothing, "undersea ", false, true, 0.0),
+        ] {
+            let row = format!("{normalize:?}: {output}");
+            assert_eq!(normalize.exact_match(output, "sea"), same, "{row}");
+            assert_eq!(normalize.contains(output, "sea"), within, "{row}");
+            assert_eq!(normalize.f1(output, "sea"), f1, "{row}");
+        }
     }
 
     #[test]
