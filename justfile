@@ -7,7 +7,7 @@ _list:
 check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
-    cargo clippy -p fapo-sdk -p quickstart -p six-step -p guest-hostile --target wasm32-wasip2 -- -D warnings
+    cargo clippy -p fapo-sdk -p quickstart -p six-step -p standard-scorer -p guest-hostile --target wasm32-wasip2 -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 # Run all tests
