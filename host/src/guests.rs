@@ -13,17 +13,11 @@ use serde::Deserialize;
 use crate::exit::{CommandError, CommandResult, file_error};
 use crate::report;
 
-/// What guests are compiled for.
-pub(crate) const TARGET: &str = "wasm32-wasip2";
+// Shared with the build scripts, which compile guests of this repository.
+#[path = "../../components/target.rs"]
+mod target;
 
-/// Small code, and function names for backtraces.
-const PROFILE: [&str; 5] = [
-    "profile.release.opt-level=\"s\"",
-    "profile.release.lto=true",
-    "profile.release.codegen-units=1",
-    "profile.release.panic=\"abort\"",
-    "profile.release.strip=\"debuginfo\"",
-];
+pub(crate) use target::TARGET;
 
 /// The folders of a tenant that may be crates of their own.
 const PARTS: [&str; 2] = ["chain", "scorer"];
@@ -75,11 +69,8 @@ fn build_crate(krate: &Path, tenant: &Path) -> CommandResult<PathBuf> {
         .arg(std::path::absolute(&manifest).unwrap_or(manifest));
     // The crate's own settings of cargo hold, not those of where we stand.
     cargo.current_dir(krate);
-    for setting in PROFILE {
-        cargo.args(["--config", setting]);
-    }
-    if let Some(remap) = remapped_paths() {
-        cargo.args(["--config", &remap]);
+    for setting in target::settings() {
+        cargo.args(["--config", &setting]);
     }
     let built = run(&mut cargo, "cargo")?;
     let component = last_component(&built).ok_or_else(|| {
@@ -96,16 +87,6 @@ fn build_crate(krate: &Path, tenant: &Path) -> CommandResult<PathBuf> {
     let place = build.join(name.to_string_lossy().replace('_', "-"));
     std::fs::copy(&component, &place).map_err(|error| file_error("write", &place, error))?;
     Ok(place)
-}
-
-/// Returns a setting that keeps the place of the builder's registry out of a
-/// component: panics name files, and the same sources should be the same bytes.
-fn remapped_paths() -> Option<String> {
-    let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let cargo_home = cargo_home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))?;
-    let remap = format!("--remap-path-prefix={}=/cargo", cargo_home.display());
-    let remap = serde_json::to_string(&remap).expect("a text can be written");
-    Some(format!("target.{TARGET}.rustflags=[{remap}]"))
 }
 
 /// Returns the last `.wasm` that cargo says it made.

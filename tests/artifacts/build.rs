@@ -1,16 +1,13 @@
 //! Makes the components that the tests run.
 //!
-//! Tenants and guests in Rust are compiled by the same cargo that builds the
-//! tests, into a target directory of their own: this build holds the lock of
-//! the other one. Guests in text become components here. All of them end up in
-//! `OUT_DIR`, with one const each in `artifacts.rs`.
+//! Tenants and guests in Rust are compiled as those that ship inside the host
+//! are. Guests in text become components here. All of them end up in `OUT_DIR`,
+//! with one const each in `artifacts.rs`.
 
 use std::env;
-use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use wasm_encoder::{
     Alias, ComponentAliasSection, ComponentExportKind, ComponentExportSection,
@@ -19,22 +16,16 @@ use wasm_encoder::{
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::{Resolve, WorldId};
 
+#[path = "../../components/guests.rs"]
+mod guests;
+
+use guests::rerun_if_changed;
+
 /// The components written in Rust: a name for the tests, the package, and its
 /// folder. Another guest needs a row here and no more.
 const PACKAGES: &[(&str, &str, &str)] = &[
     ("quickstart", "quickstart", "examples/quickstart"),
     ("hostile", "guest-hostile", "tests/guests/hostile"),
-];
-
-const TARGET: &str = "wasm32-wasip2";
-
-/// Small, and fast to start: a tenant of a customer is built the same way.
-const PROFILE: [&str; 5] = [
-    "profile.release.opt-level='s'",
-    "profile.release.lto=true",
-    "profile.release.codegen-units=1",
-    "profile.release.panic='abort'",
-    "profile.release.strip='debuginfo'",
 ];
 
 fn main() {
@@ -45,22 +36,14 @@ fn main() {
         .nth(2)
         .expect("the package is in `tests/artifacts`");
 
-    rerun_if_changed(root, "Cargo.lock");
-    rerun_if_changed(root, "sdk/rust/Cargo.toml");
-    rerun_if_changed(root, "sdk/rust/src");
     rerun_if_changed(root, "wit");
     rerun_if_changed(root, "tests/guests/wat");
-    rerun_if_changed(root, "tests/artifacts/build.rs");
-    for (_, _, folder) in PACKAGES {
-        rerun_if_changed(root, &format!("{folder}/Cargo.toml"));
-        rerun_if_changed(root, &format!("{folder}/src"));
-    }
-    println!("cargo::rerun-if-env-changed=CARGO_TARGET_DIR");
 
     let mut artifacts = Artifacts::default();
-    let built = build_packages(root);
-    for (name, package, _) in PACKAGES {
-        let from = built.join(package.replace('-', "_")).with_extension("wasm");
+    let packages = PACKAGES
+        .iter()
+        .map(|(_, package, folder)| (*package, *folder));
+    for ((name, _, _), from) in PACKAGES.iter().zip(guests::build(root, packages)) {
         let bytes = fs::read(&from).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
         artifacts.add(&out, name, &bytes);
     }
@@ -69,10 +52,6 @@ fn main() {
         artifacts.add(&out, &name, &bytes);
     }
     fs::write(out.join("artifacts.rs"), artifacts.source()).expect("`OUT_DIR` can be written");
-}
-
-fn rerun_if_changed(root: &Path, path: &str) {
-    println!("cargo::rerun-if-changed={}", root.join(path).display());
 }
 
 // ---------------------------------------------------------------- the consts
@@ -102,85 +81,6 @@ impl Artifacts {
              pub const ALL: &[(&str, &str)] = &[\n{all}];\n"
         )
     }
-}
-
-// ----------------------------------------------------------- guests in Rust
-
-/// Compiles the packages, and returns the folder of their components.
-fn build_packages(root: &Path) -> PathBuf {
-    install_target();
-    let target_dir = match env::var_os("CARGO_TARGET_DIR") {
-        Some(dir) => root.join(dir),
-        None => root.join("target"),
-    };
-    let target_dir = target_dir.join("tenants");
-    let mut cargo = command("CARGO");
-    cargo
-        .current_dir(root)
-        .arg("build")
-        .args(["--target", TARGET, "--release", "--locked"]);
-    cargo.arg("--target-dir").arg(&target_dir);
-    for (_, package, _) in PACKAGES {
-        cargo.args(["--package", package]);
-    }
-    for setting in PROFILE {
-        cargo.args(["--config", setting]);
-    }
-    run(cargo);
-    target_dir.join(TARGET).join("release")
-}
-
-/// Installs the target that the guests are compiled for, where rustup has not
-/// read `rust-toolchain.toml`: nobody should have to do it by hand.
-fn install_target() {
-    let mut rustc = command("RUSTC");
-    rustc.args(["--print", "sysroot"]);
-    let sysroot = run(rustc);
-    let libraries = Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET);
-    if !libraries.is_dir() {
-        let mut rustup = Command::new("rustup");
-        rustup.args(["target", "add", TARGET]);
-        run(rustup);
-    }
-}
-
-/// Returns a tool of the toolchain that runs this script, without what the
-/// outer build told it: with the flags or the wrapper of a `cargo clippy`, the
-/// guests would be compiled again each time that the tools take turns.
-fn command(tool: &str) -> Command {
-    let mut command = Command::new(env::var_os(tool).expect("cargo sets it"));
-    for (name, _) in env::vars_os() {
-        if is_of_outer_build(&name) {
-            command.env_remove(name);
-        }
-    }
-    command
-}
-
-fn is_of_outer_build(variable: &OsStr) -> bool {
-    const NAMES: [&str; 6] = [
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CLIPPY_ARGS",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "RUSTC_WRAPPER",
-        "RUSTDOCFLAGS",
-        "RUSTFLAGS",
-    ];
-    const PREFIXES: [&str; 3] = ["CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_"];
-    let Some(variable) = variable.to_str() else {
-        return false;
-    };
-    NAMES.contains(&variable) || PREFIXES.iter().any(|prefix| variable.starts_with(prefix))
-}
-
-/// Runs a command to its end, and returns what it printed.
-fn run(mut command: Command) -> String {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?} failed:\n{errors}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 // ----------------------------------------------------------- guests in text
