@@ -70,10 +70,20 @@ fn runtime() -> CommandResult<tokio::runtime::Runtime> {
 /// Reads a component and makes it ready to run.
 async fn load(sandbox: &Sandbox, path: &Path, limits: &Limits) -> CommandResult<Arc<Component>> {
     let bytes = read_component(path, limits)?;
+    load_bytes(sandbox, path, &bytes, limits).await
+}
+
+/// Makes the bytes of a component ready to run, wherever they come from.
+async fn load_bytes(
+    sandbox: &Sandbox,
+    name: &Path,
+    bytes: &[u8],
+    limits: &Limits,
+) -> CommandResult<Arc<Component>> {
     sandbox
-        .load(&bytes, limits)
+        .load(bytes, limits)
         .await
-        .map_err(|error| load_error(path, error))
+        .map_err(|error| load_error(name, error))
 }
 
 /// Reads a component's bytes, and no more of them than a component may have.

@@ -21,6 +21,7 @@ mod run_dir;
 
 mod commands;
 mod guests;
+mod shipped;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

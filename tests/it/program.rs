@@ -675,6 +675,18 @@ fn an_inspection_tells_the_search_space() {
 }
 
 #[test]
+fn the_scorer_that_ships_with_the_host_is_inspected_by_its_word() {
+    let desk = Desk::new();
+    let told = desk.json(&["inspect", "standard", "--json"]);
+    assert_eq!(told["roles"], serde_json::json!(["scorer"]));
+    let imports = told["imports"].as_array().unwrap().iter();
+    let ours: Vec<_> = imports
+        .filter_map(|import| import.as_str().unwrap().strip_prefix("fapo:tenant/"))
+        .collect();
+    assert_eq!(ours, ["types@0.1.0", "provider@0.1.0"]);
+}
+
+#[test]
 fn the_contract_is_written_out_whole() {
     let desk = Desk::new();
     assert_eq!(desk.run(&["wit", "wit"]).code, Some(0));

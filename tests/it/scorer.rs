@@ -9,7 +9,7 @@ use fapo_core::call::{
 };
 use fapo_core::case::Case;
 use fapo_core::limits::Limits;
-use fapo_core::manifest::Grants;
+use fapo_core::manifest::{Capability, Grants};
 use fapo_core::message::{ContentPart, Message, Speaker};
 use fapo_core::outcome::{FailureKind, Outcome};
 use fapo_core::trace::{ArtifactOperation, Call, CallBody, Span, Visit};
@@ -214,4 +214,59 @@ async fn a_scorer_is_handed_the_visits_and_the_calls_and_no_artifacts() {
     }
     assert!(!feedback.contains("notes.txt"), "{feedback}");
     assert_eq!(feedback.matches("visit: 2").count(), 4, "{feedback}");
+}
+
+/// The scorer that ships with the host, as its build script left it.
+const STANDARD: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/standard_scorer.wasm"));
+
+/// Has the standard scorer grade `It is 42.`, and returns its score or what it says.
+async fn standard(grants: Grants, profile: &str) -> Result<f64, String> {
+    let sandbox = fakes::sandbox();
+    let component = sandbox.load(STANDARD, &grants.limits).await.unwrap();
+    let tenant = sandbox.tenant(component, grants, fakes::imports());
+    let attempt = Attempt::first(1);
+    let valid = tenant.validate_case(&case("42"), profile, attempt).await;
+    valid
+        .result
+        .map_err(|failure| failure.message.to_string())?;
+    let graded = Graded::Text {
+        text: Untrusted::from("It is 42."),
+        profile: profile.into(),
+    };
+    let scored = tenant.score(&case("42"), graded, attempt).await.result;
+    scored
+        .map(|score| score.composite)
+        .map_err(|failure| failure.message.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_standard_scorer_is_configured_by_its_profile() {
+    for (profile, composite) in [
+        ("", 0.0),
+        ("number", 100.0),
+        (
+            r#"{"metric": "exact_match", "extract": {"after": "is"}}"#,
+            100.0,
+        ),
+        (r#"{"metrics": ["exact_match", "contains"]}"#, 50.0),
+    ] {
+        let score = standard(Grants::default(), profile).await;
+        assert_eq!(score, Ok(composite), "{profile}");
+    }
+    let refused = standard(Grants::default(), r#"{"metric": "numbr"}"#).await;
+    let why = refused.unwrap_err();
+    assert!(why.contains("did you mean `number`?"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_standard_scorer_has_a_judge_where_it_is_granted_and_never_a_zero_instead() {
+    let denied = standard(Grants::default(), "judge").await.unwrap_err();
+    assert!(denied.contains("a model call was denied"), "{denied}");
+    let mut grants = Grants::default();
+    grants.scorer.insert(Capability::Provider);
+    let unread = standard(grants, "judge").await.unwrap_err();
+    assert!(
+        unread.contains("the judge gave no verdict: `ok`"),
+        "{unread}"
+    );
 }

@@ -8,11 +8,12 @@ use fapo_sandbox::Imports;
 use fapo_sandbox::sandbox::Component;
 use serde::Serialize;
 
-use super::{load, runtime};
+use super::{load, load_bytes, runtime};
 use crate::exit::{CommandError, CommandResult, Exit};
 use crate::home::Home;
 use crate::manifest;
 use crate::report::{self, Table};
+use crate::shipped;
 
 /// Tell what a component is: digest, imports, exports, steps, prompts, cost
 ///
@@ -20,7 +21,7 @@ use crate::report::{self, Table};
 /// import denied. One that the host would refuse ends with the reason.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The component
+    /// The component, or `standard` for the scorer that ships with the host
     component: PathBuf,
     /// The tenant.toml whose limits hold; by default the one of the tenant
     /// that the component was built in, if there is one
@@ -50,7 +51,10 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
     let grants = manifest::grants(&home, args.manifest.as_deref().or(beside.as_deref()), &[])?;
     runtime()?.block_on(async {
         let sandbox = home.sandbox(grants.limits.stack_bytes_max)?;
-        let component = load(&sandbox, &args.component, &grants.limits).await?;
+        let component = match shipped::named(&args.component) {
+            Some(bytes) => load_bytes(&sandbox, &args.component, bytes, &grants.limits).await?,
+            None => load(&sandbox, &args.component, &grants.limits).await?,
+        };
         let tenant = sandbox.tenant(component.clone(), grants, Imports::default());
         let described = if tenant.has_chain() {
             Some(tenant.describe().await.result)
