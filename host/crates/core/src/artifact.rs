@@ -90,6 +90,18 @@ pub struct Diagnostic {
     pub text: Untrusted,
 }
 
+/// The names under which the host and the scorer note facts; all others are
+/// the chain's.
+const BY_HOST: &str = "host";
+const BY_SCORER: &str = "scorer";
+
+impl Diagnostic {
+    /// Tells whether it was noted by the chain.
+    pub fn is_of_chain(&self) -> bool {
+        ![BY_HOST, BY_SCORER].contains(&self.name.as_str())
+    }
+}
+
 /// What a guest's work came to: what it returned, or how it failed.
 pub type Ran<T> = Result<T, Failure>;
 
@@ -124,9 +136,18 @@ impl ResultRow {
                 text: text.clone(),
             }));
         }
+        if ran
+            .as_ref()
+            .is_ok_and(|outcome| outcome.output_text.is_empty())
+        {
+            diagnostics.push(Diagnostic {
+                name: BY_HOST.into(),
+                text: "the chain returned no output".into(),
+            });
+        }
         if let Some(score) = score {
             diagnostics.extend(score.diagnostics.iter().map(|text| Diagnostic {
-                name: "scorer".into(),
+                name: BY_SCORER.into(),
                 text: text.clone(),
             }));
         }
@@ -275,7 +296,7 @@ impl CallRow {
 }
 
 /// One line of `timings.jsonl`: all that a clock says of a case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimingRow {
     /// The case.
     pub case_id: CaseId,
@@ -297,4 +318,27 @@ pub struct TimingRow {
     pub call_timings: Vec<Span>,
     /// Each call of the scorer's judge, in order.
     pub judge_timings: Vec<Span>,
+}
+
+/// Returns the time in which at least one of some calls was under way.
+///
+/// ```
+/// use fapo_core::artifact::waited_us;
+/// use fapo_core::trace::Span;
+///
+/// let span = |began_us, ended_us| Span { began_us, ended_us };
+/// assert_eq!(waited_us(&[span(0, 10), span(5, 12), span(20, 21)]), 13);
+/// ```
+pub fn waited_us(spans: &[Span]) -> u64 {
+    // Calls are noted in the order in which they begin.
+    let mut waited = 0;
+    let mut until = 0;
+    for span in spans {
+        let began = span.began_us.max(until);
+        if span.ended_us > began {
+            waited += span.ended_us - began;
+            until = span.ended_us;
+        }
+    }
+    waited
 }

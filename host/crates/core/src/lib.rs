@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
+pub mod nearest;
 pub mod untrusted;
 
 pub mod limits;
@@ -19,8 +20,10 @@ pub mod lint;
 pub mod split;
 
 pub mod chain;
+pub mod config;
 pub mod prompt;
 pub mod settings;
+pub mod variant;
 
 pub mod call;
 pub mod message;
@@ -33,5 +36,7 @@ pub mod score;
 pub mod stats;
 
 pub mod compare;
+pub mod run;
+pub mod summary;
 
 pub use untrusted::Untrusted;

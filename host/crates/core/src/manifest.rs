@@ -2,11 +2,14 @@
 //! `policy.toml` grants. Both are read as written and then settled once, so
 //! that an import has nothing to decide but yes or no.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Untrusted;
+use crate::config::profile_text;
 use crate::limits::{LimitAboveCeiling, Limits, WrittenLimits};
+use crate::split::Split;
 
 /// A capability that a component may be granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,7 +46,7 @@ impl Capability {
 }
 
 /// The part of a component that runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The pipeline under optimization.
@@ -52,18 +55,106 @@ pub enum Role {
     Scorer,
 }
 
-/// `tenant.toml`, as written.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+impl Role {
+    /// The word in records and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chain => "chain",
+            Self::Scorer => "scorer",
+        }
+    }
+}
+
+/// `tenant.toml`, as written. Paths are relative to the tenant's directory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenManifest {
     /// The tenant's id.
     pub id: String,
+    /// Its components.
+    #[serde(default)]
+    pub components: WrittenComponents,
+    /// Its cases.
+    #[serde(default)]
+    pub datasets: WrittenDatasets,
+    /// What its chain can search, by name.
+    #[serde(default)]
+    pub indexes: BTreeMap<String, WrittenIndex>,
     /// What the components may call.
     #[serde(default)]
     pub capabilities: WrittenCapabilities,
     /// What they may use.
     #[serde(default)]
     pub limits: WrittenLimits,
+    /// What is to be made better.
+    #[serde(default)]
+    pub metric: WrittenMetric,
+}
+
+/// `[components]`, as written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenComponents {
+    /// The component of the chain.
+    pub chain: Option<String>,
+    /// The component of the scorer, or `standard`; the chain's own when it is not written.
+    pub scorer: Option<String>,
+}
+
+/// `[datasets]`, as written.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenDatasets {
+    /// Cases that a driver may read.
+    pub train: Option<String>,
+    /// Cases that select, and are seen as totals.
+    pub validation: Option<String>,
+    /// Cases that are read once, at the end.
+    pub test: Option<String>,
+    /// Cases that train and validation are made of, in place of both.
+    pub dev: Option<String>,
+    /// How they are made.
+    pub derive: Option<WrittenDerive>,
+}
+
+/// `[datasets.derive]`, as written: how `dev` is divided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WrittenDerive {
+    /// The share that becomes validation.
+    pub validation: f64,
+    /// What decides who goes where.
+    pub seed: u64,
+    /// The path of what keeps cases together, such as `metadata.group`.
+    pub group: Option<String>,
+}
+
+impl Default for WrittenDerive {
+    fn default() -> Self {
+        Self {
+            validation: 0.5,
+            seed: 1,
+            group: None,
+        }
+    }
+}
+
+/// `[indexes.NAME]`, as written.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenIndex {
+    /// The documents, one a line.
+    pub corpus: String,
+}
+
+/// `[metric]`, as written.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenMetric {
+    /// How the scorer weighs things: a word, or a table that configures it.
+    pub profile: Option<serde_json::Value>,
+    /// The mean score at which an optimization may stop.
+    pub target: Option<f64>,
 }
 
 /// `[capabilities]`, as written.
@@ -81,6 +172,8 @@ pub struct WrittenCapabilities {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenPolicy {
+    /// Splits whose cases `show` may show; `train` alone when it is not written.
+    pub show: Option<BTreeSet<Split>>,
     /// Capabilities that may be granted; all of them when it is not written.
     pub capabilities: Option<BTreeSet<Capability>>,
     /// Ceilings of the tenants' limits.
@@ -102,6 +195,20 @@ pub struct Grants {
 /// Why a manifest cannot be granted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
+    /// An id that cannot be the name of a folder.
+    #[error("the id `{0}` is not 1 to 64 of `a-z 0-9 _ -` that begin with a letter or a digit")]
+    Id(Untrusted),
+    /// Datasets that say two things, or nothing.
+    #[error("{0}")]
+    Datasets(&'static str),
+    /// A number out of range.
+    #[error("`{key}` must be {expects}")]
+    Range {
+        /// The key.
+        key: &'static str,
+        /// What it may be.
+        expects: &'static str,
+    },
     /// A limit above the operator's ceiling.
     #[error(transparent)]
     Limit(#[from] LimitAboveCeiling),
@@ -117,6 +224,11 @@ impl ManifestError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
+            Self::Id(_) => "give the tenant a short id of its own, such as `acme-qa`",
+            Self::Datasets(_) => {
+                "`[datasets]` names `train`, `validation` and `test`, or `dev` and `test`"
+            }
+            Self::Range { .. } => "mend the value in `tenant.toml`",
             Self::Limit(_) => {
                 "lower the key in `tenant.toml`, or ask the operator to raise it in `policy.toml`"
             }
@@ -127,6 +239,62 @@ impl ManifestError {
                 "take it out of `[capabilities]`, or ask the operator to allow it in `policy.toml`"
             }
         }
+    }
+}
+
+impl WrittenManifest {
+    /// Checks what can be checked without a file or a component.
+    pub fn check(&self) -> Result<(), ManifestError> {
+        let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let fits = (1..=64).contains(&self.id.len())
+            && self
+                .id
+                .bytes()
+                .all(|b| letter(b) || matches!(b, b'_' | b'-'))
+            && letter(self.id.as_bytes()[0]);
+        if !fits {
+            return Err(ManifestError::Id(self.id.as_str().into()));
+        }
+        let datasets = &self.datasets;
+        if datasets.dev.is_some() && (datasets.train.is_some() || datasets.validation.is_some()) {
+            return Err(ManifestError::Datasets(
+                "`datasets.dev` takes the place of `train` and `validation`, and one of them is there, too",
+            ));
+        }
+        if datasets.dev.is_none() && datasets.derive.is_some() {
+            return Err(ManifestError::Datasets(
+                "`[datasets.derive]` says how `datasets.dev` is divided, and there is none",
+            ));
+        }
+        let range = |fits: bool, key, expects| match fits {
+            true => Ok(()),
+            false => Err(ManifestError::Range { key, expects }),
+        };
+        let share = datasets
+            .derive
+            .as_ref()
+            .map_or(0.5, |derive| derive.validation);
+        range(
+            0.0 < share && share < 1.0,
+            "datasets.derive.validation",
+            "a share between 0 and 1",
+        )?;
+        range(
+            self.metric
+                .target
+                .is_none_or(|target| (0.0..=100.0).contains(&target)),
+            "metric.target",
+            "a score from 0 to 100",
+        )
+    }
+
+    /// Returns the profile that the tenant scores by; empty is the scorer's usual one.
+    pub fn profile(&self) -> String {
+        self.metric
+            .profile
+            .as_ref()
+            .map(profile_text)
+            .unwrap_or_default()
     }
 }
 
@@ -193,6 +361,53 @@ mod tests {
             },
             ..WrittenManifest::default()
         }
+    }
+
+    #[test]
+    fn an_id_can_be_the_name_of_a_folder() {
+        let check = |id: &str| {
+            let manifest = WrittenManifest {
+                id: id.into(),
+                ..WrittenManifest::default()
+            };
+            manifest.check()
+        };
+        for good in ["a", "acme-qa_2", "7"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for bad in ["", "..", "a/b", "A", "-a", "\u{1b}"] {
+            assert!(matches!(check(bad), Err(ManifestError::Id(_))), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn dev_takes_the_place_of_train_and_validation() {
+        let check = |datasets| {
+            let manifest = WrittenManifest {
+                id: "a".into(),
+                datasets,
+                ..WrittenManifest::default()
+            };
+            manifest.check()
+        };
+        let dev = WrittenDatasets {
+            dev: Some("dev.jsonl".into()),
+            ..WrittenDatasets::default()
+        };
+        assert_eq!(check(dev.clone()), Ok(()));
+        let both = WrittenDatasets {
+            train: Some("train.jsonl".into()),
+            ..dev.clone()
+        };
+        assert!(matches!(check(both), Err(ManifestError::Datasets(_))));
+        let all = WrittenDatasets {
+            derive: Some(WrittenDerive {
+                validation: 1.0,
+                ..WrittenDerive::default()
+            }),
+            ..dev
+        };
+        assert!(matches!(check(all), Err(ManifestError::Range { .. })));
     }
 
     #[test]

@@ -36,7 +36,7 @@ const SKETCH_MAX: usize = 48;
 ///
 /// Thousands of cases made from one template all meet in one band, and
 /// comparing each with each would take hours.
-const COMPARED_MAX: usize = 256;
+const COMPARED_MAX: usize = 64;
 
 /// The sketches of all cases.
 #[derive(Debug)]
