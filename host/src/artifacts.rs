@@ -36,6 +36,14 @@ impl DiskArtifacts {
         })))
     }
 
+    /// Forgets what a case has written, so that it can run anew.
+    pub(crate) fn forget(&self, case: &CaseId, repeat: u32) -> io::Result<()> {
+        match self.0.cases.remove_dir_all(folder(case, repeat)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Runs blocking work where it holds up nobody.
     fn ask<T: Send + 'static>(
         &self,
@@ -192,6 +200,9 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(store.list(again).await.unwrap(), []);
+        store.forget(&"a".into(), 2).unwrap();
+        store.forget(&"a".into(), 1).unwrap();
+        assert_eq!(store.list(site("a")).await.unwrap(), []);
     }
 
     #[tokio::test]

@@ -2,11 +2,18 @@
 
 mod bench;
 mod build;
+mod check;
 mod compile_child;
 mod doctor;
+mod eval;
 mod inspect;
 mod limits;
+mod rescore;
 mod run;
+mod score;
+mod split;
+mod test;
+mod variant;
 pub(crate) mod wit;
 
 use std::path::Path;
@@ -14,6 +21,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use fapo_core::limits::Limits;
+use fapo_core::variant::VariantId;
 use fapo_sandbox::Sandbox;
 use fapo_sandbox::compile::CompileError;
 use fapo_sandbox::sandbox::Component;
@@ -32,6 +40,13 @@ pub(crate) struct Cli {
 enum Command {
     Build(build::Args),
     Run(run::Args),
+    Check(check::Args),
+    Eval(eval::Args),
+    Test(test::Args),
+    Score(score::Args),
+    Rescore(rescore::Args),
+    Variant(variant::Args),
+    Split(split::Args),
     Inspect(inspect::Args),
     Wit(wit::Args),
     Limits(limits::Args),
@@ -44,6 +59,13 @@ pub(crate) fn run(cli: Cli) -> CommandResult<Exit> {
     match cli.command {
         Command::Build(args) => build::run(&args),
         Command::Run(args) => run::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Eval(args) => eval::run(args),
+        Command::Test(args) => test::run(args),
+        Command::Score(args) => score::run(&args),
+        Command::Rescore(args) => rescore::run(&args),
+        Command::Variant(args) => variant::run(&args),
+        Command::Split(args) => split::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Wit(args) => wit::run(&args),
         Command::Limits(args) => limits::run(&args),
@@ -74,7 +96,7 @@ async fn load(sandbox: &Sandbox, path: &Path, limits: &Limits) -> CommandResult<
 }
 
 /// Makes the bytes of a component ready to run, wherever they come from.
-async fn load_bytes(
+pub(crate) async fn load_bytes(
     sandbox: &Sandbox,
     name: &Path,
     bytes: &[u8],
@@ -117,6 +139,11 @@ fn pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
         _ => Err("write it as NAME=VALUE".into()),
     }
+}
+
+/// Reads the id of a variant.
+fn variant_id(text: &str) -> Result<VariantId, String> {
+    VariantId::try_from(text.to_owned()).map_err(|error| format!("{error}: {}", error.hint()))
 }
 
 /// Reads `KEY=NUMBER`.

@@ -4,140 +4,205 @@
 //! that is no case is found before anything is paid for; the second time the
 //! cases stream through, so memory does not grow with the file.
 
+mod lines;
+
 use std::collections::HashSet;
-use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fapo_core::case::Case;
+use fapo_core::digest::{hex, sha256_hex};
+use fapo_core::manifest::WrittenDerive;
+use fapo_core::run::DatasetRecord;
+use sha2::{Digest, Sha256};
 
-use crate::exit::{CommandError, CommandResult, file_error};
+use crate::exit::{CommandError, CommandResult};
 
-/// The longest line of a dataset.
-///
-/// A case is copied into a guest whole; without a bound one line could fill
-/// the host's memory.
-const LINE_BYTES_MAX: usize = 64 << 20;
+pub(crate) use lines::{Lines, Place, groups};
+
+/// Which rows of a file are cases of a run.
+#[derive(Clone, Default)]
+pub(crate) struct Selection {
+    /// One entry a row, where not all are taken.
+    pub(crate) taken: Option<Arc<[bool]>>,
+    /// How that came about.
+    pub(crate) derived: Option<WrittenDerive>,
+    /// How many of those are taken, the first ones.
+    pub(crate) limit: Option<u64>,
+}
 
 /// Where cases come from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Source {
-    File {
-        path: PathBuf,
-        n_cases: usize,
-    },
+    File(Box<Rowed>),
     /// One case of the command line.
     Given(Box<Case>),
 }
 
+/// A file whose every row was checked.
+#[derive(Clone)]
+pub(crate) struct Rowed {
+    place: Place,
+    selection: Selection,
+    record: DatasetRecord,
+}
+
 impl Source {
-    /// Checks every row of a file.
-    pub(crate) fn open(path: &Path) -> CommandResult<Self> {
-        // Ids are kept as hashes: a hundred thousand of them take a megabyte.
-        let hasher = RandomState::new();
-        let mut seen = HashSet::new();
+    /// Checks every row of a file, and shows each case that is taken to `look`
+    /// with the number of its line.
+    pub(crate) fn open(
+        place: Place,
+        selection: Selection,
+        mut look: impl FnMut(&Case, usize) -> CommandResult<()>,
+    ) -> CommandResult<Self> {
+        let mut ids = Ids::default();
+        let mut taken_ids = Sha256::new();
         let mut n_cases = 0;
-        for row in Rows::open(path)? {
-            let (line, case) = row?;
-            n_cases += 1;
-            if !seen.insert(hasher.hash_one(case.id.as_str())) {
-                return Err(CommandError::person(format!(
-                    "could not use `{}`: line {line} repeats the case_id `{}`",
-                    path.display(),
-                    case.id
-                ))
-                .hint("give each case an id of its own"));
+        let mut lines = Lines::open(&place)?;
+        let mut bytes = Vec::new();
+        let mut at = 0;
+        while let Some(case) = lines.next_case(&mut bytes)? {
+            ids.check(&lines, &case)?;
+            if selection.takes(at, n_cases) {
+                look(&case, lines.number())?;
+                n_cases += 1;
+                taken_ids.update(case.id.as_str());
+                taken_ids.update(b"\n");
             }
+            at += 1;
         }
         if n_cases == 0 {
             return Err(
-                CommandError::person(format!("`{}` holds no case", path.display()))
+                CommandError::person(format!("`{}` holds no case", place.shown()))
                     .hint("a dataset has one case a line, as JSON"),
             );
         }
-        Ok(Self::File {
-            path: path.into(),
+        let record = DatasetRecord {
+            path: place.shown(),
+            digest: lines.digest(),
             n_cases,
-        })
+            case_ids_digest: hex(&taken_ids.finalize().into()),
+            limit: selection.limit,
+            derived: selection.derived.clone(),
+        };
+        Ok(Self::File(Box::new(Rowed {
+            place,
+            selection,
+            record,
+        })))
     }
 
-    pub(crate) fn n_cases(&self) -> usize {
+    pub(crate) fn n_cases(&self) -> u64 {
         match self {
-            Self::File { n_cases, .. } => *n_cases,
+            Self::File(file) => file.record.n_cases,
             Self::Given(_) => 1,
         }
     }
 
+    /// Returns what the record of a run says of the cases.
+    pub(crate) fn record(&self) -> DatasetRecord {
+        match self {
+            Self::File(file) => file.record.clone(),
+            Self::Given(case) => DatasetRecord {
+                path: "--input".into(),
+                digest: sha256_hex(&case.context),
+                n_cases: 1,
+                case_ids_digest: sha256_hex(case.id.as_str()),
+                limit: None,
+                derived: None,
+            },
+        }
+    }
+
     /// Returns the cases in order.
-    pub(crate) fn cases(&self) -> CommandResult<Box<dyn Iterator<Item = CommandResult<Case>>>> {
+    pub(crate) fn cases(&self) -> CommandResult<Cases> {
         Ok(match self {
-            Self::File { path, .. } => {
-                Box::new(Rows::open(path)?.map(|row| row.map(|(_, case)| case)))
-            }
-            Self::Given(case) => Box::new(std::iter::once(Ok((**case).clone()))),
+            Self::File(file) => Cases::File(Box::new(FileCases {
+                lines: Lines::open(&file.place)?,
+                bytes: Vec::new(),
+                selection: file.selection.clone(),
+                row: 0,
+                n_taken: 0,
+            })),
+            Self::Given(case) => Cases::Given(Some(case.clone())),
         })
     }
 }
 
-/// The rows of a file, with the numbers of their lines.
-struct Rows {
-    path: PathBuf,
-    file: BufReader<File>,
-    line: usize,
+impl Selection {
+    /// Tells whether a row is taken, after so many others were.
+    fn takes(&self, row: usize, n_taken: u64) -> bool {
+        let taken = self.taken.as_ref();
+        taken.is_none_or(|taken| taken.get(row).copied().unwrap_or(false))
+            && self.limit.is_none_or(|limit| n_taken < limit)
+    }
 }
 
-impl Rows {
-    fn open(path: &Path) -> CommandResult<Self> {
-        let file = File::open(path).map_err(|error| file_error("open", path, error))?;
-        Ok(Self {
-            path: path.into(),
-            file: BufReader::with_capacity(256 << 10, file),
-            line: 0,
-        })
-    }
+/// Cases, one after the other.
+pub(crate) enum Cases {
+    File(Box<FileCases>),
+    Given(Option<Box<Case>>),
+}
 
-    fn read(&mut self) -> CommandResult<Option<Case>> {
-        let mut text = Vec::new();
-        loop {
-            text.clear();
-            self.line += 1;
-            let read = std::io::Read::take(&mut self.file, LINE_BYTES_MAX as u64 + 1)
-                .read_until(b'\n', &mut text)
-                .map_err(|error| file_error("read", &self.path, error))?;
-            if read == 0 {
-                return Ok(None);
-            }
-            let place = || {
-                format!(
-                    "could not use line {} of `{}`",
-                    self.line,
-                    self.path.display()
-                )
-            };
-            if read > LINE_BYTES_MAX {
-                return Err(CommandError::person(place())
-                    .because(format!("it is longer than {LINE_BYTES_MAX} bytes")));
-            }
-            let line = std::str::from_utf8(&text)
-                .map_err(|error| CommandError::person(place()).because(error))?;
-            if line.trim().is_empty() {
-                continue;
-            }
-            return Case::from_json(line).map(Some).map_err(|error| {
-                let hint = error.hint();
-                CommandError::person(place()).because(error).hint(hint)
-            });
+/// The cases of a file that are taken.
+pub(crate) struct FileCases {
+    lines: Lines,
+    bytes: Vec<u8>,
+    selection: Selection,
+    row: usize,
+    n_taken: u64,
+}
+
+impl Iterator for Cases {
+    type Item = CommandResult<Case>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::File(cases) => cases.next().transpose(),
+            Self::Given(case) => Some(Ok(*case.take()?)),
         }
     }
 }
 
-impl Iterator for Rows {
-    type Item = CommandResult<(usize, Case)>;
+impl FileCases {
+    fn next(&mut self) -> CommandResult<Option<Case>> {
+        // What comes after the last one that is taken is not read again.
+        while self
+            .selection
+            .limit
+            .is_none_or(|limit| self.n_taken < limit)
+        {
+            let Some(case) = self.lines.next_case(&mut self.bytes)? else {
+                break;
+            };
+            let takes = self.selection.takes(self.row, self.n_taken);
+            self.row += 1;
+            if takes {
+                self.n_taken += 1;
+                return Ok(Some(case));
+            }
+        }
+        Ok(None)
+    }
+}
 
-    fn next(&mut self) -> Option<Self::Item> {
-        self.read()
-            .map(|case| case.map(|case| (self.line, case)))
-            .transpose()
+/// The ids of a file's cases, kept as hashes: a hundred thousand of them take
+/// a megabyte.
+#[derive(Default)]
+pub(crate) struct Ids {
+    hasher: RandomState,
+    seen: HashSet<u64>,
+}
+
+impl Ids {
+    /// Takes in the id of the case that was read last; one that is there
+    /// already is refused.
+    pub(crate) fn check(&mut self, lines: &Lines, case: &Case) -> CommandResult<()> {
+        if self.seen.insert(self.hasher.hash_one(case.id.as_str())) {
+            return Ok(());
+        }
+        Err(lines
+            .refused(format!("it repeats the case_id `{}`", case.id))
+            .hint("give each case an id of its own"))
     }
 }

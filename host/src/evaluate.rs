@@ -1,95 +1,67 @@
 //! Running cases: each through the chain, then through the scorer, many at
 //! once, and written in the order of the dataset.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use fapo_core::artifact::{ResultRow, TimingRow};
+use fapo_core::artifact::{CallRow, ResultRow, TimingRow};
 use fapo_core::case::Case;
 use fapo_core::manifest::Role;
-use fapo_core::outcome::Failure;
-use fapo_core::score::{Interval, Mean};
+use fapo_core::outcome::{Failure, Outcome};
+use fapo_core::run::Status;
 use fapo_core::settings::Settings;
-use fapo_core::trace::{CallBody, CaseTrace};
-use fapo_sandbox::tenant::{Attempt, Graded, GuestRun, Tenant, Used};
-use serde::Serialize;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use fapo_core::trace::{Call, CaseTrace};
+use fapo_sandbox::Attempt;
+use fapo_sandbox::tenant::{Graded, GuestRun, Tenant, Used};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use crate::dataset::Source;
-use crate::exit::CommandResult;
+use crate::artifacts::DiskArtifacts;
+use crate::dataset::{Cases, Source};
+use crate::exit::{CommandResult, file_error};
+use crate::journal::Journal;
 use crate::report::{self, Progress};
-use crate::run_dir::{Lines, RunDir};
+use crate::run_dir::{Finished, Lines, RunDir};
 use crate::seed;
+use crate::stop::Stop;
+use crate::tally::Tally;
 
 /// What a run does with each case.
 pub(crate) struct Plan {
-    pub(crate) tenant: Tenant,
+    pub(crate) chain: Tenant,
     /// What the chain runs with; or, when the chain could not even describe
     /// itself, the failure that each case then has.
     pub(crate) settings: Result<Settings, Failure>,
+    pub(crate) scorer: Option<Tenant>,
+    pub(crate) profile: String,
+    pub(crate) artifacts: Arc<DiskArtifacts>,
 }
 
-/// What a run came to. Its fields are promised to scripts that read them.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Summary {
-    pub(crate) run_dir: String,
+/// A run, ready to begin or to go on.
+pub(crate) struct Run {
+    pub(crate) plan: Plan,
+    pub(crate) cases: Source,
+    pub(crate) repeats: u32,
+    pub(crate) workers: usize,
+    /// The share of rows that the world may fail.
+    pub(crate) world_failures_max: f64,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) dir: RunDir,
+    /// What an earlier process of this run has done.
+    pub(crate) finished: Finished,
+    pub(crate) tally: Tally,
+}
+
+/// A run that has ended, and what is to be told of it.
+pub(crate) struct Ended {
+    pub(crate) dir: RunDir,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) tally: Tally,
     pub(crate) status: Status,
-    pub(crate) n_cases: u64,
-    pub(crate) score: Option<Interval>,
-    pub(crate) failures: Failures,
-    pub(crate) calls: Calls,
-    pub(crate) tokens: Tokens,
-    pub(crate) guest_cpu_s: f64,
-    pub(crate) wall_s: f64,
-    /// The first rows; all of them are in `results.jsonl`.
-    pub(crate) cases: Vec<ResultRow>,
+    pub(crate) wall: Duration,
 }
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Status {
-    /// Every case ran.
-    #[default]
-    Complete,
-    /// Every case ran, and the world failed some of them.
-    Degraded,
-    /// It was stopped.
-    Interrupted,
-}
-
-#[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Failures {
-    /// Cases in which a guest failed.
-    pub(crate) guest: u64,
-    /// Cases that a failure of the world touched.
-    pub(crate) world: u64,
-    /// Guests' failures by kind.
-    pub(crate) kinds: BTreeMap<&'static str, u64>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(crate) struct Calls {
-    pub(crate) total: u64,
-    pub(crate) generate: u64,
-    pub(crate) search: u64,
-    pub(crate) tool: u64,
-    pub(crate) artifact: u64,
-}
-
-/// Tokens as far as providers counted them.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(crate) struct Tokens {
-    pub(crate) input: u64,
-    pub(crate) output: u64,
-}
-
-/// How many rows a summary shows.
-const ROWS_SHOWN: usize = 20;
 
 /// Cases that may be done and wait for one before them to be written.
 ///
@@ -100,27 +72,34 @@ const DONE_AHEAD_MAX: usize = 1024;
 /// Bytes of the lines of such cases, beyond which no further case begins.
 const HELD_BYTES_MAX: u64 = 256 << 20;
 
-/// Runs all cases and writes the run.
-pub(crate) async fn run(
-    plan: Plan,
-    cases: &Source,
-    workers: usize,
-    mut dir: RunDir,
-    progress: &Progress,
-) -> CommandResult<Summary> {
+/// How often a run says how far it is.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+impl Run {
+    /// Returns how many rows the whole run has.
+    fn n_rows(&self) -> u64 {
+        self.cases.n_cases() * u64::from(self.repeats)
+    }
+}
+
+/// Runs all cases and writes their rows.
+pub(crate) async fn run(mut run: Run, progress: &Progress) -> CommandResult<Ended> {
     let began = Instant::now();
-    let plan = Arc::new(plan);
-    let mut tally = Tally::default();
-    let mut rows = cases.cases()?;
+    let n_rows = run.n_rows();
+    let world_failures_max = (run.world_failures_max * n_rows as f64).floor() as u64;
+    progress.begin(n_rows, &run.tally);
+    let plan = Arc::new(run.plan);
+    let mut rows = Rows::new(run.cases.cases()?, run.repeats);
     let mut running: VecDeque<JoinHandle<Done>> = VecDeque::new();
-    let places = Arc::new(Semaphore::new(workers));
+    let places = Arc::new(Semaphore::new(run.workers));
     let held = Arc::new(AtomicU64::new(0));
     let mut stop = Stop::listen();
-    // Whether there is a case left that should begin, and whether a person asked to stop.
+    let mut tick = tokio::time::interval(TELL_EVERY);
+    // Whether there is a row left that should begin, and whether a person asked to stop.
     let (mut more, mut stopping) = (true, false);
     loop {
         let has_room =
-            running.len() < workers + DONE_AHEAD_MAX && held.load(Relaxed) < HELD_BYTES_MAX;
+            running.len() < run.workers + DONE_AHEAD_MAX && held.load(Relaxed) < HELD_BYTES_MAX;
         let may_begin = more && (running.is_empty() || has_room);
         if running.is_empty() && !may_begin {
             break;
@@ -136,34 +115,59 @@ pub(crate) async fn run(
             }
             done = first(&mut running), if !running.is_empty() => {
                 running.pop_front();
+                // What was answered and could not be kept is not built upon.
+                run.journal.check()?;
                 held.fetch_sub(done.lines.bytes(), Relaxed);
-                dir.append(&done.lines)?;
-                tally.add(&done);
-                progress.case_done(&tally.mean, tally.failures.guest + tally.failures.world);
-                if tally.rows.len() < ROWS_SHOWN {
-                    tally.rows.push(done.row);
+                run.dir.append(&done.lines)?;
+                done.add_to(&mut run.tally);
+                let in_flight = run.workers - places.available_permits();
+                progress.row_done(&run.tally, in_flight);
+                if run.tally.failures.world > world_failures_max {
+                    more = false;
                 }
             }
             // No row is read before there is a place to run it.
             place = places.clone().acquire_owned(), if may_begin => {
-                let Some(case) = rows.next() else {
+                let Some((case, repeat)) = rows.next(&run.finished)? else {
                     more = false;
                     continue;
                 };
-                let (plan, held, case) = (plan.clone(), held.clone(), case?);
-                running.push_back(plan.tenant.clone().spawn(async move {
+                if run.finished.n_rows() > 0 {
+                    // A case that an earlier process began must not meet what it wrote.
+                    let forgotten = plan.artifacts.forget(&case.id, repeat);
+                    forgotten.map_err(|error| file_error("clear", run.dir.path(), error))?;
+                }
+                let (plan, held) = (plan.clone(), held.clone());
+                let asked = Instant::now();
+                running.push_back(plan.chain.clone().spawn(async move {
                     let _place = place;
-                    let done = run_case(&plan, &case).await;
+                    let done = run_case(&plan, &case, repeat, asked).await;
                     held.fetch_add(done.lines.bytes(), Relaxed);
                     done
                 }));
             }
+            _ = tick.tick() => {
+                let in_flight = run.workers - places.available_permits();
+                run.dir.flush()?;
+                progress.tell(&run.dir, &run.tally, in_flight)?;
+            }
         }
     }
     running.iter().for_each(JoinHandle::abort);
-    let summary = tally.summary(&dir, stopping, began);
-    dir.finish(&summary)?;
-    Ok(summary)
+    run.dir.flush()?;
+    let status = match run.tally.failures.world {
+        n if n > world_failures_max => Status::Failed,
+        _ if stopping && run.tally.n_rows < n_rows => Status::Interrupted,
+        0 => Status::Complete,
+        _ => Status::Degraded,
+    };
+    Ok(Ended {
+        dir: run.dir,
+        journal: run.journal,
+        tally: run.tally,
+        status,
+        wall: began.elapsed(),
+    })
 }
 
 /// Waits for the first of the running cases.
@@ -175,86 +179,118 @@ async fn first(running: &mut VecDeque<JoinHandle<Done>>) -> Done {
         .unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()))
 }
 
-/// Hears the wish to stop, from a person or a system.
-struct Stop {
-    interrupt: Option<Signal>,
-    terminate: Option<Signal>,
+/// The rows to be run: each case as often as it repeats.
+struct Rows {
+    cases: Cases,
+    repeats: u32,
+    case: Option<(Arc<Case>, u32)>,
 }
 
-impl Stop {
-    fn listen() -> Self {
+impl Rows {
+    fn new(cases: Cases, repeats: u32) -> Self {
         Self {
-            interrupt: signal(SignalKind::interrupt()).ok(),
-            terminate: signal(SignalKind::terminate()).ok(),
+            cases,
+            repeats,
+            case: None,
         }
     }
 
-    async fn asked(&mut self) {
-        tokio::select! {
-            () = heard(&mut self.interrupt) => {}
-            () = heard(&mut self.terminate) => {}
+    /// Returns the next row that is not finished.
+    fn next(&mut self, finished: &Finished) -> CommandResult<Option<(Arc<Case>, u32)>> {
+        loop {
+            let (case, repeat) = match self.case.take() {
+                Some((case, repeat)) if repeat < self.repeats => (case, repeat + 1),
+                _ => match self.cases.next().transpose()? {
+                    Some(case) => (Arc::new(case), 1),
+                    None => return Ok(None),
+                },
+            };
+            self.case = Some((case.clone(), repeat));
+            if !finished.has(&case.id, repeat) {
+                return Ok(Some((case, repeat)));
+            }
         }
     }
 }
 
-/// Waits for a signal; for ever where it cannot be heard.
-async fn heard(signal: &mut Option<Signal>) {
-    match signal {
-        Some(signal) => drop(signal.recv().await),
-        None => std::future::pending().await,
-    }
-}
-
-/// What one case left.
-struct Done {
+/// What one row left.
+pub(crate) struct Done {
     lines: Lines,
     row: ResultRow,
-    calls: Calls,
-    tokens: Tokens,
-    cpu_us: u64,
+    timing: TimingRow,
+    calls: Vec<CallRow>,
 }
 
-async fn run_case(plan: &Plan, case: &Case) -> Done {
+impl Done {
+    /// Puts together what chain and scorer left of a row.
+    pub(crate) fn new(row: ResultRow, timing: TimingRow, calls: Vec<CallRow>) -> Self {
+        Self {
+            lines: Lines::new(&row, &timing, &calls),
+            row,
+            timing,
+            calls,
+        }
+    }
+
+    pub(crate) fn lines(&self) -> &Lines {
+        &self.lines
+    }
+
+    pub(crate) fn add_to(&self, tally: &mut Tally) {
+        tally.add(&self.row);
+        tally.add_timing(&self.timing);
+        self.calls.iter().for_each(|call| tally.add_call(call));
+    }
+}
+
+/// Returns what decides the clock and the randomness of a row's guests: the
+/// row, and nothing that changes from run to run.
+pub(crate) fn attempt(case: &Case, repeat: u32) -> Attempt {
+    let id = case.id.as_str();
+    let seed = match repeat {
+        1 => seed::of(id),
+        _ => seed::of(&format!("{id}\n{repeat}")),
+    };
+    Attempt { repeat, seed }
+}
+
+async fn run_case(plan: &Plan, case: &Case, repeat: u32, asked: Instant) -> Done {
     let began = Instant::now();
-    // A guest's clock and randomness are made of the case, and of nothing that
-    // changes from run to run.
-    let attempt = Attempt::first(seed::of(case.id.as_str()));
+    let attempt = attempt(case, repeat);
     let ran = match &plan.settings {
-        Ok(settings) => plan.tenant.run_chain(case, settings, attempt).await,
+        Ok(settings) => plan.chain.run_chain(case, settings, attempt).await,
         Err(failure) => GuestRun {
             result: Err(failure.clone()),
             trace: CaseTrace::default(),
             used: Used::default(),
         },
     };
-    // A row without an expected value has nothing to be graded against.
-    let graded = plan.tenant.has_scorer() && case.is_labelled();
-    let scored = match &ran.result {
-        // A case that failed is scored as empty, and nobody needs to be asked what that is worth.
-        Ok(outcome) if graded => {
-            let pipeline = Graded::Pipeline {
-                outcome: outcome.clone(),
-                visits: ran.trace.visits.clone(),
-                calls: ran.trace.calls.clone(),
-                profile: String::new(),
-            };
-            Some(plan.tenant.score(case, pipeline, attempt).await)
-        }
-        _ => None,
-    };
+    let scored = score(
+        plan.scorer.as_ref(),
+        &plan.profile,
+        case,
+        attempt,
+        &ran.result,
+        &ran.trace,
+    )
+    .await;
     let row = ResultRow::new(
         case,
-        1,
+        repeat,
         (&ran.result, &ran.trace),
         scored
             .as_ref()
             .map(|scored| (&scored.result, &scored.trace)),
-        graded,
+        scored.is_some(),
     );
+    let judged = scored
+        .as_ref()
+        .map_or(&[][..], |scored| &scored.trace.calls);
+    let spans = |calls: &[Call]| calls.iter().map(|call| call.span).collect();
     let timing = TimingRow {
         case_id: case.id.clone(),
-        repeat: 1,
-        queue_us: 0,
+        repeat,
+        queue_us: (began - asked).as_micros() as u64,
         wall_us: began.elapsed().as_micros() as u64,
         chain_cpu_us: ran.used.cpu_us,
         scorer_cpu_us: scored.as_ref().map_or(0, |scored| scored.used.cpu_us),
@@ -265,103 +301,32 @@ async fn run_case(plan: &Plan, case: &Case) -> Done {
             .iter()
             .map(|v| (v.step.clone(), v.visit, v.span))
             .collect(),
-        call_timings: ran.trace.calls.iter().map(|call| call.span).collect(),
-        judge_timings: vec![],
+        call_timings: spans(&ran.trace.calls),
+        judge_timings: spans(judged),
     };
-    let judged = scored
-        .as_ref()
-        .map_or(&[][..], |scored| &scored.trace.calls);
-    let lines = Lines::new(
-        case,
-        &row,
-        &timing,
-        &[(Role::Chain, &ran.trace.calls), (Role::Scorer, judged)],
-    );
-    let (calls, tokens) = count(ran.trace.calls.iter().chain(judged).map(|call| &call.body));
-    Done {
-        lines,
-        row,
-        calls,
-        tokens,
-        cpu_us: timing.chain_cpu_us + timing.scorer_cpu_us,
-    }
+    let calls = CallRow::of(&case.id, repeat, Role::Chain, &ran.trace.calls)
+        .chain(CallRow::of(&case.id, repeat, Role::Scorer, judged))
+        .collect();
+    Done::new(row, timing, calls)
 }
 
-fn count<'a>(bodies: impl Iterator<Item = &'a CallBody>) -> (Calls, Tokens) {
-    let (mut calls, mut tokens) = (Calls::default(), Tokens::default());
-    for body in bodies {
-        calls.total += 1;
-        match body {
-            CallBody::Generate { answer, .. } => {
-                calls.generate += 1;
-                if let Some(completion) = answer {
-                    tokens.input += u64::from(completion.usage.input_tokens.unwrap_or(0));
-                    tokens.output += u64::from(completion.usage.output_tokens.unwrap_or(0));
-                }
-            }
-            CallBody::Search { .. } => calls.search += 1,
-            CallBody::Tool { .. } => calls.tool += 1,
-            CallBody::Artifact { .. } => calls.artifact += 1,
-        }
-    }
-    (calls, tokens)
-}
-
-/// What the cases so far come to.
-#[derive(Default)]
-struct Tally {
-    n_cases: u64,
-    mean: Mean,
-    failures: Failures,
-    calls: Calls,
-    tokens: Tokens,
-    cpu_us: u64,
-    rows: Vec<ResultRow>,
-}
-
-impl Tally {
-    fn add(&mut self, done: &Done) {
-        self.n_cases += 1;
-        if let Some(score) = done.row.composite_score {
-            self.mean.add(score);
-        }
-        if done.row.world_failure.is_some() {
-            self.failures.world += 1;
-        } else if let Some(failure) = done
-            .row
-            .failure
-            .as_ref()
-            .or(done.row.scorer_failure.as_ref())
-        {
-            self.failures.guest += 1;
-            *self.failures.kinds.entry(failure.kind.name()).or_default() += 1;
-        }
-        self.calls.total += done.calls.total;
-        self.calls.generate += done.calls.generate;
-        self.calls.search += done.calls.search;
-        self.calls.tool += done.calls.tool;
-        self.calls.artifact += done.calls.artifact;
-        self.tokens.input += done.tokens.input;
-        self.tokens.output += done.tokens.output;
-        self.cpu_us += done.cpu_us;
-    }
-
-    fn summary(self, dir: &RunDir, interrupted: bool, began: Instant) -> Summary {
-        Summary {
-            run_dir: dir.path().display().to_string(),
-            status: match (interrupted, self.failures.world) {
-                (true, _) => Status::Interrupted,
-                (false, 0) => Status::Complete,
-                (false, _) => Status::Degraded,
-            },
-            n_cases: self.n_cases,
-            score: self.mean.interval(),
-            failures: self.failures,
-            calls: self.calls,
-            tokens: self.tokens,
-            guest_cpu_s: self.cpu_us as f64 / 1e6,
-            wall_s: began.elapsed().as_secs_f64(),
-            cases: self.rows,
-        }
-    }
+/// Grades what a chain made of a case: an empty outcome, where it failed.
+///
+/// A row without an expected value has nothing to be graded against.
+pub(crate) async fn score(
+    scorer: Option<&Tenant>,
+    profile: &str,
+    case: &Case,
+    attempt: Attempt,
+    result: &Result<Outcome, Failure>,
+    trace: &CaseTrace,
+) -> Option<GuestRun<fapo_core::score::Score>> {
+    let scorer = scorer.filter(|_| case.is_labelled())?;
+    let pipeline = Graded::Pipeline {
+        outcome: result.as_ref().cloned().unwrap_or_default(),
+        visits: trace.visits.clone(),
+        calls: trace.calls.clone(),
+        profile: profile.to_owned(),
+    };
+    Some(scorer.score(case, pipeline, attempt).await)
 }

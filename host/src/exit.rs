@@ -14,6 +14,10 @@ pub(crate) enum Exit {
     Person = 2,
     /// The world's: a disk, a program that could not be started.
     World = 3,
+    /// The run failed as a whole: the world failed too many of its cases.
+    Failed = 4,
+    /// A guardrail refused: held-out cases stay held out.
+    Refused = 6,
     /// It was stopped by a signal, as a shell says it.
     Stopped = 130,
 }
@@ -46,12 +50,30 @@ impl CommandError {
         }
     }
 
+    /// A guardrail's refusal.
+    pub(crate) fn refused(what: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Refused,
+            ..Self::person(what)
+        }
+    }
+
     /// An error of the world.
     pub(crate) fn world(what: impl Into<String>) -> Self {
         Self {
             exit: Exit::World,
             ..Self::person(what)
         }
+    }
+
+    /// Says where it happened: what was said so far becomes the cause.
+    pub(crate) fn at(mut self, place: impl Into<String>) -> Self {
+        let mut what = std::mem::replace(&mut self.what, place.into());
+        if let Some(source) = &self.source {
+            what = format!("{what}: {source}");
+        }
+        self.source = Some(what.into());
+        self
     }
 
     /// Says what caused it.

@@ -41,6 +41,11 @@ impl Home {
         self.dir.join("policy.toml")
     }
 
+    /// Where test sets are sealed, and readings of them noted.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.dir.join("ledger")
+    }
+
     pub(crate) fn runs(&self) -> PathBuf {
         self.dir.join("runs")
     }

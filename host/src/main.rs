@@ -1,23 +1,33 @@
 //! `fapo-host`: runs tenants' chains and scorers, and holds every guardrail.
 //!
-//! The modules stand in the order in which data flows: the operator's home, a
-//! dataset, what answers the guests, the evaluation of each case, and what is
-//! written and shown of it.
+//! The modules stand in the order in which data flows: the operator's home and
+//! a tenant's directory, a dataset and what answers the guests, a run that is
+//! settled and then evaluated case by case, and what is written and shown of it.
 
 #![deny(unsafe_code)]
 
+mod clock;
 mod exit;
 mod home;
+mod ledger;
 mod manifest;
+mod workspace;
 
 mod artifacts;
 mod dataset;
+mod journal;
 mod providers;
 mod seed;
 
+mod tenant;
+
 mod evaluate;
+mod in_order;
+mod prepare;
 mod report;
 mod run_dir;
+mod stop;
+mod tally;
 
 mod commands;
 mod guests;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fapo_core::manifest::{Grants, WrittenManifest};
+use fapo_core::manifest::{Grants, WrittenManifest, WrittenPolicy};
 
 use crate::exit::{CommandError, CommandResult, file_error};
 use crate::home::Home;
@@ -35,7 +35,12 @@ pub(crate) fn grants(
                 .hint("`fapo-host limits` lists the keys"));
         }
     }
-    Grants::settle(&written, &home.policy()?).map_err(|error| {
+    settle(&written, &home.policy()?)
+}
+
+/// Settles a manifest with the operator's policy.
+pub(crate) fn settle(manifest: &WrittenManifest, policy: &WrittenPolicy) -> CommandResult<Grants> {
+    Grants::settle(manifest, policy).map_err(|error| {
         let hint = error.hint();
         CommandError::person("could not grant what the tenant asks for")
             .because(error)
@@ -45,9 +50,14 @@ pub(crate) fn grants(
 
 fn read(path: &Path) -> CommandResult<WrittenManifest> {
     let text = std::fs::read_to_string(path).map_err(|error| file_error("read", path, error))?;
-    toml::from_str(&text).map_err(|error| {
+    parse(&text, path)
+}
+
+/// Reads the text of a manifest.
+pub(crate) fn parse(text: &str, path: &Path) -> CommandResult<WrittenManifest> {
+    toml::from_str(text).map_err(|error| {
         CommandError::person(format!("could not read the manifest `{}`", path.display()))
             .because(error)
-            .hint("`fapo-host limits` lists the keys of `[limits]`")
+            .hint("`examples/quickstart/tenant.toml` explains every key, and `fapo-host limits` lists those of `[limits]`")
     })
 }

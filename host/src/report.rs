@@ -1,16 +1,21 @@
 //! All that people see: data on stdout, progress and errors on stderr.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fapo_core::artifact::ResultRow;
-use fapo_core::score::Mean;
+use fapo_core::run::{Calls, Failures, Status, Summary, Tokens};
+use fapo_core::stats::mean::Interval;
 use fapo_core::untrusted::{tame_json, tame_lines};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::evaluate::{Status, Summary};
-use crate::exit::CommandError;
+use crate::clock;
+use crate::exit::{CommandError, CommandResult};
+use crate::prepare::Forecast;
+use crate::run_dir::{self, RunDir};
+use crate::tally::Tally;
 
 /// Writes a line of data.
 ///
@@ -45,61 +50,191 @@ pub(crate) fn error(error: &CommandError) {
     note(&tame_lines(&text));
 }
 
-/// A bar on the terminal; nothing where there is none.
-pub(crate) struct Progress(ProgressBar);
+/// Where a run is, on the terminal and in `progress.json`.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    began: Instant,
+    /// Rows in all, and rows that an earlier process had done.
+    rows: Cell<(u64, u64)>,
+}
+
+/// `progress.json`: how far a run is.
+#[derive(Serialize)]
+pub(crate) struct State<'a> {
+    status: &'a str,
+    n_rows: u64,
+    n_done: u64,
+    in_flight: usize,
+    rows_per_s: f64,
+    eta_s: Option<f64>,
+    score: Option<Interval>,
+    failures: &'a Failures,
+    calls: Calls,
+    tokens: Tokens,
+    cost_usd: Option<f64>,
+    elapsed_s: f64,
+    at: String,
+}
+
+impl<'a> State<'a> {
+    /// Returns the state of a run that has ended.
+    pub(crate) fn ended(summary: &'a Summary) -> Self {
+        Self {
+            status: summary.status.name(),
+            n_rows: summary.n_rows,
+            n_done: summary.n_rows,
+            in_flight: 0,
+            rows_per_s: summary.n_rows as f64 / summary.wall_s.max(1e-9),
+            eta_s: Some(0.0),
+            score: summary.score,
+            failures: &summary.failures,
+            calls: summary.calls,
+            tokens: summary.tokens,
+            cost_usd: summary.cost_usd,
+            elapsed_s: summary.wall_s,
+            at: clock::now(),
+        }
+    }
+}
 
 impl Progress {
-    pub(crate) fn of_cases(n_cases: usize) -> Self {
-        let target = if io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr_with_hz(10)
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(Some(n_cases as u64), target);
-        let style = "{bar:24} {pos}/{len} cases  {per_sec}  {msg}  {eta} left";
+    /// Returns a bar on the terminal; nothing is shown where there is none.
+    pub(crate) fn new(shown: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(None, target(shown));
+        let style = "{bar:20} {pos}/{len}  {per_sec}  {msg}  {eta} left";
         bar.set_style(ProgressStyle::with_template(style).expect("the template is a constant"));
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self(bar)
+        Self {
+            bar,
+            began: Instant::now(),
+            rows: Cell::default(),
+        }
     }
 
-    pub(crate) fn case_done(&self, mean: &Mean, failed: u64) {
-        if !self.0.is_hidden() {
-            let score = mean
-                .interval()
-                .map_or(String::new(), |i| format!("score {:.1}", i.mean));
-            let failures = if failed == 0 {
-                String::new()
-            } else {
-                format!(", {failed} failed")
+    /// Says how many rows there are, and how many of them are done.
+    pub(crate) fn begin(&self, n_rows: u64, tally: &Tally) {
+        self.rows.set((n_rows, tally.n_rows));
+        self.bar.set_length(n_rows);
+        self.bar.set_position(tally.n_rows);
+        self.bar.reset_eta();
+    }
+
+    pub(crate) fn row_done(&self, tally: &Tally, in_flight: usize) {
+        if !self.bar.is_hidden() {
+            let score = tally.score.interval().map_or(String::new(), |i| {
+                format!("score {:.1} ({:.1} to {:.1})  ", i.mean, i.low, i.high)
+            });
+            let failed = tally.failures.guest + tally.failures.world;
+            let failed = match failed {
+                0 => String::new(),
+                n => format!("  {n} failed"),
             };
-            self.0.set_message(format!("{score}{failures}"));
+            let usd = match tally.cost_usd(&tally.calls) {
+                Some(usd) => format!("${usd:.2}"),
+                None => "$?".into(),
+            };
+            let tokens = tally.tokens.input + tally.tokens.output;
+            self.bar.set_message(format!(
+                "{score}{in_flight} in flight  {} tokens {usd}{failed}",
+                short(tokens)
+            ));
         }
-        self.0.inc(1);
+        self.bar.inc(1);
+    }
+
+    /// Writes how far the run is.
+    pub(crate) fn tell(&self, dir: &RunDir, tally: &Tally, in_flight: usize) -> CommandResult<()> {
+        let (n_rows, before) = self.rows.get();
+        let elapsed_s = self.began.elapsed().as_secs_f64();
+        let rows_per_s = (tally.n_rows - before) as f64 / elapsed_s.max(1e-9);
+        let left = n_rows.saturating_sub(tally.n_rows) as f64;
+        dir.put(
+            run_dir::PROGRESS,
+            &State {
+                status: "running",
+                n_rows,
+                n_done: tally.n_rows,
+                in_flight,
+                rows_per_s,
+                eta_s: (rows_per_s > 0.0).then(|| left / rows_per_s),
+                score: tally.score.interval(),
+                failures: &tally.failures,
+                calls: tally.calls,
+                tokens: tally.tokens,
+                cost_usd: tally.cost_usd(&tally.calls),
+                elapsed_s,
+                at: clock::now(),
+            },
+        )
     }
 
     pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Says on the terminal what is being done, until it is dropped.
+pub(crate) struct Doing(ProgressBar);
+
+impl Doing {
+    pub(crate) fn what(what: String) -> Self {
+        let bar = ProgressBar::with_draw_target(None, target(true));
+        let style = "{spinner} {msg} {elapsed}";
+        bar.set_style(ProgressStyle::with_template(style).expect("the template is a constant"));
+        bar.set_message(what);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self(bar)
+    }
+}
+
+impl Drop for Doing {
+    fn drop(&mut self) {
         self.0.finish_and_clear();
     }
 }
 
+/// Returns the terminal, where there is one and something is to be shown.
+fn target(shown: bool) -> ProgressDrawTarget {
+    if shown && io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr_with_hz(10)
+    } else {
+        ProgressDrawTarget::hidden()
+    }
+}
+
+/// Returns a number as people say it: 12, 3.4k, 5.6M.
+fn short(n: u64) -> String {
+    match n {
+        0..1_000 => n.to_string(),
+        1_000..1_000_000 => format!("{:.1}k", n as f64 / 1e3),
+        _ => format!("{:.1}M", n as f64 / 1e6),
+    }
+}
+
+/// Returns the CPU time of this process and of those it waited for.
+pub(crate) fn cpu_s() -> f64 {
+    use rustix::time::{ClockId, clock_gettime};
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
 /// Writes a run as a short table.
 pub(crate) fn summary(summary: &Summary) {
-    let mut table = Table::new(["case", "score", "output"]);
-    for row in &summary.cases {
-        table.row([row.case_id.to_string(), score(row), what_came_out(row)]);
+    if !summary.cases.is_empty() {
+        let mut table = Table::new(["case", "score", "output"]);
+        for row in &summary.cases {
+            table.row([row.case_id.to_string(), score(row), what_came_out(row)]);
+        }
+        table.print();
+        let more = summary.n_rows.saturating_sub(summary.cases.len() as u64);
+        if more > 0 {
+            line(&format!("… and {more} more"));
+        }
     }
-    table.print();
-    if summary.n_cases > summary.cases.len() as u64 {
-        line(&format!(
-            "… and {} more",
-            summary.n_cases - summary.cases.len() as u64
-        ));
+    let mut facts = vec![counted(summary.n_cases, "case")];
+    if summary.n_rows > summary.n_cases {
+        facts.push(counted(summary.n_rows, "row"));
     }
-    let mut facts = vec![format!(
-        "{} {}",
-        summary.n_cases,
-        plural(summary.n_cases, "case")
-    )];
     if let Some(score) = summary.score {
         facts.push(format!(
             "score {:.1} (95 % between {:.1} and {:.1})",
@@ -125,18 +260,56 @@ pub(crate) fn summary(summary: &Summary) {
             summary.failures.world
         ));
     }
-    facts.push(format!(
-        "{} {}",
-        summary.calls.total,
-        plural(summary.calls.total, "call")
-    ));
+    facts.push(counted(summary.calls.total, "call"));
+    facts.push(match summary.cost_usd {
+        Some(usd) => format!("${usd:.2}"),
+        None => "cost unknown".into(),
+    });
     facts.push(format!("{:.2} s", summary.wall_s));
-    if summary.status == Status::Interrupted {
-        facts.push("interrupted".into());
+    if summary.simulated {
+        facts.push("simulated".into());
+    }
+    if summary.status != Status::Complete {
+        facts.push(summary.status.name().into());
     }
     line("");
     line(&facts.join(" · "));
+    if let Some(before @ 1..) = summary.test_reads_before {
+        line(&format!(
+            "this test set was read {} before",
+            counted(before, "time")
+        ));
+    }
     line(&format!("results in {}", summary.run_dir));
+    match summary.status {
+        Status::Complete => {}
+        Status::Failed => line("the world failed too many cases; `--resume` asks for them again"),
+        _ => line("`--resume` goes on where it ended"),
+    }
+}
+
+/// Writes what a run would take.
+pub(crate) fn forecast(forecast: &Forecast) {
+    line(&format!(
+        "{} would make {}",
+        counted(forecast.n_rows, "row"),
+        counted(forecast.calls, "model call")
+    ));
+    line(&format!(
+        "tokens: about {} in, and {} out at most",
+        forecast.input_tokens, forecast.output_tokens_max
+    ));
+    line(&match forecast.cost_usd {
+        Some(usd) => format!("cost: ${usd:.2}"),
+        None => "cost: unknown, since the price of the model is".into(),
+    });
+    if forecast.cases_that_stopped_early > 0 {
+        line(&format!(
+            "{} did not go on with a stand-in's answer: there the real run may ask more",
+            counted(forecast.cases_that_stopped_early, "row")
+        ));
+    }
+    line("a stand-in answered, and nothing was paid for");
 }
 
 fn score(row: &ResultRow) -> String {
@@ -163,6 +336,11 @@ fn what_came_out(row: &ResultRow) -> String {
         }
     }
     row.output_text.cut(WIDTH)
+}
+
+/// Returns a number with what it counts.
+pub(crate) fn counted(n: u64, one: &str) -> String {
+    format!("{n} {}", plural(n, one))
 }
 
 pub(crate) fn plural(n: u64, one: &str) -> String {

@@ -12,4 +12,6 @@ mod outside;
 mod program;
 mod readme;
 mod replay;
+mod resume;
 mod scorer;
+mod tenants;

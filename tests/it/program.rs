@@ -71,7 +71,7 @@ impl Desk {
 }
 
 impl Ran {
-    fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         Self {
             code: output.status.code(),
             out: String::from_utf8(output.stdout).unwrap(),
@@ -81,7 +81,7 @@ impl Ran {
 
     /// Asserts that the person was told what to mend, and how.
     #[track_caller]
-    fn told(&self, code: i32, says: &str) {
+    pub(crate) fn told(&self, code: i32, says: &str) {
         assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
         assert!(self.err.contains(says), "expected `{says}`:\n{}", self.err);
         assert!(
@@ -307,7 +307,7 @@ fn a_row_that_is_no_case_is_named_by_its_line() {
     };
     let good = r#"{"case_id": "a", "context": {}}"#;
     run(&format!("{good}\n\n{{\"case_id\": \"b\"}}\n")).told(2, "line 3");
-    run(&format!("{good}\n{good}\n")).told(2, "line 2 repeats the case_id `a`");
+    run(&format!("{good}\n{good}\n")).told(2, "it repeats the case_id `a`");
     run(&format!("{good}\nnot json\u{1b}[2J\n")).told(2, "line 2");
     run("\n").told(2, "holds no case");
 }

@@ -3,20 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use fapo_core::case::Case;
-use fapo_core::outcome::FailureKind;
-use fapo_core::settings::{Overrides, Settings};
-use fapo_sandbox::Imports;
-use fapo_sandbox::tenant::Tenant;
+use fapo_core::config::ProviderSettings;
+use fapo_core::manifest::Role;
+use fapo_core::settings::Overrides;
 
 use super::{limit, load, pair, runtime};
-use crate::artifacts::DiskArtifacts;
-use crate::dataset::Source;
-use crate::evaluate::{self, Plan, Status};
+use crate::dataset::{Place, Selection, Source};
 use crate::exit::{CommandError, CommandResult, Exit, file_error};
 use crate::home::Home;
-use crate::report::Progress;
-use crate::run_dir::RunDir;
-use crate::{guests, manifest, providers, report};
+use crate::ledger::HeldOut;
+use crate::prepare::{self, Loaded, Settled, Told, Wanted};
+use crate::providers::Named;
+use crate::{guests, manifest, providers, report, workspace};
 
 /// Run a component's chain, and its scorer, over cases
 ///
@@ -62,6 +60,9 @@ pub(crate) struct Args {
     /// Where to write the run; by default a new directory in $FAPO_HOME/runs
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Go on with a run that was cut off, from its directory
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    resume: Option<PathBuf>,
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
@@ -71,44 +72,74 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
     let home = Home::find()?;
     let guest = Guest::find(&args)?;
     let grants = manifest::grants(&home, guest.manifest.as_deref(), &args.limits)?;
+    let held_out = HeldOut::of_all(&home)?;
     let source = match (&args.input, &guest.cases) {
-        (Some(json), _) => Source::Given(Box::new(given(json)?)),
-        (None, Some(file)) => Source::open(file)?,
+        (Some(json), _) => {
+            let case = given(json)?;
+            held_out.check(&case, 1, "--input")?;
+            Source::Given(Box::new(case))
+        }
+        (None, Some(file)) => {
+            let shown = file.display().to_string();
+            Source::open(
+                Place::Path(file.clone()),
+                Selection::default(),
+                |case, line| held_out.check(case, line, &shown),
+            )?
+        }
         (None, None) => {
             return Err(CommandError::person("there is nothing to run it on")
                 .hint("name a dataset with `--cases FILE`, or give one case with `--input JSON`"));
         }
     };
     let overrides = overrides(&args)?;
-    let provider = guest.provider.as_deref().map(providers::open).transpose()?;
+    let open = |name: &str| providers::open(name, &Named::ByPerson, &ProviderSettings::default());
+    let provider = guest.provider.as_deref().map(open).transpose()?;
     runtime()?.block_on(async {
         let sandbox = home.sandbox(grants.limits.stack_bytes_max)?;
         let component = load(&sandbox, &guest.component, &grants.limits).await?;
-        let tenant = sandbox.tenant(component, grants, Imports { provider, ..Imports::default() });
-        if !tenant.has_chain() {
-            return Err(CommandError::person(format!("`{}` has no chain to run", guest.component.display()))
-                .hint("a scorer alone grades what a chain made; call `export_chain!` to have one in the component"));
-        }
-        let (tenant, settings) = describe(tenant, &overrides).await?;
-        let dir = match &args.out {
-            Some(dir) => RunDir::create(dir)?,
-            None => RunDir::create_below(&home.runs(), &guest.name())?,
+        let loaded = || Loaded {
+            component: component.clone(),
+            named: guest.component.display().to_string(),
         };
-        let tenant = with_artifacts(tenant, args.inputs.as_deref(), dir.path())?;
-        let progress = Progress::of_cases(source.n_cases());
-        let plan = Plan { tenant, settings };
-        let summary = evaluate::run(plan, &source, usize::from(args.workers), dir, &progress).await;
-        progress.finish();
-        let summary = summary?;
+        let has_scorer = component.roles().contains(&Role::Scorer);
+        let wanted = Wanted {
+            chain: loaded(),
+            scorer: has_scorer.then(loaded),
+            grants,
+            provider,
+            overrides,
+            source,
+            profile: String::new(),
+            repeats: 1,
+            workers: args.workers,
+            world_failures_max: 1.0,
+            inputs: args.inputs.clone(),
+            tenant_id: String::new(),
+            split: None,
+            variant: None,
+            run_id: None,
+        };
+        let settled = Settled::new(&sandbox, wanted).await?;
+        let place = match (&args.out, &args.resume) {
+            (_, Some(run)) => prepare::Place::Resumed(run.clone()),
+            (Some(dir), None) => {
+                workspace::check_not_raw(dir)?;
+                prepare::Place::New(dir.clone())
+            }
+            (None, None) => prepare::Place::Below(home.runs(), guest.name()),
+        };
+        let told = Told {
+            shows_progress: true,
+            before_it_runs: None,
+        };
+        let summary = settled.run(place, told).await?;
         if args.json {
             report::json(&summary);
         } else {
             report::summary(&summary);
         }
-        Ok(match summary.status {
-            Status::Interrupted => Exit::Stopped,
-            Status::Complete | Status::Degraded => Exit::Done,
-        })
+        Ok(prepare::exit(summary.status))
     })
 }
 
@@ -199,48 +230,4 @@ fn overrides(args: &Args) -> CommandResult<Overrides> {
             .collect::<CommandResult<_>>()?,
         parameters: args.parameters.clone(),
     })
-}
-
-/// Asks the chain what it is, and completes its settings.
-///
-/// A chain that fails at that fails in each of its cases, as data; one that
-/// answers with nonsense is no tenant.
-async fn describe(
-    tenant: Tenant,
-    overrides: &Overrides,
-) -> CommandResult<(Tenant, Result<Settings, fapo_core::outcome::Failure>)> {
-    let info = match tenant.describe().await.result {
-        Ok(info) => info,
-        Err(failure) if matches!(failure.kind, FailureKind::Contract | FailureKind::BadAnswer) => {
-            return Err(CommandError::person("the component is not a tenant")
-                .because(failure.message.to_string())
-                .hint("build it against the files that `fapo-host wit DIR` writes out"));
-        }
-        Err(failure) => {
-            report::note(&format!(
-                "the chain could not describe itself: {}",
-                failure.message
-            ));
-            return Ok((tenant, Err(failure)));
-        }
-    };
-    info.check().map_err(|error| {
-        CommandError::person("the chain's description does not hold together")
-            .because(error)
-            .hint("`fapo-host inspect` shows what it says of itself")
-    })?;
-    let settings = Settings::resolve(&info, overrides).map_err(|error| {
-        let hint = error.hint();
-        CommandError::person("could not use these settings")
-            .because(error)
-            .hint(hint)
-    })?;
-    Ok((tenant.with_steps(&info), Ok(settings)))
-}
-
-fn with_artifacts(tenant: Tenant, inputs: Option<&Path>, dir: &Path) -> CommandResult<Tenant> {
-    let cases = dir.join("artifacts");
-    let store = DiskArtifacts::open(inputs, &cases)
-        .map_err(|error| file_error("open", inputs.unwrap_or(&cases), error))?;
-    Ok(tenant.with_artifacts(std::sync::Arc::new(store)))
 }

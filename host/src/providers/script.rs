@@ -10,6 +10,7 @@
 //! | `model` | the rule is for this model alone |
 //! | `reply`, `choices` | the answer, or one of several, chosen by the request |
 //! | `status` | fail as a server would with this HTTP status |
+//! | `fails` | with `status`: only so often for each call, then answer |
 //! | `latency_ms` | answer after this long |
 //! | `answer` | how `${answer}` is found: see [`AnswerSpec`] |
 //! | `note` | for the reader |
@@ -18,21 +19,23 @@
 //! last user message, `${words:N}` made-up words, `${hash}` 16 hex digits.
 //! Whatever looks random is decided by the request, so a run can be repeated.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fapo_core::Untrusted;
 use fapo_core::call::{
     Choice, Completion, Delivery, FinishReason, GenerateRequest, ProviderError, Usage,
 };
+use fapo_core::case::CaseId;
+use fapo_core::manifest::Role;
 use fapo_core::message::Speaker;
 use fapo_sandbox::CallSite;
 use fapo_sandbox::imports::{Answer, Provider};
 use regex::Regex;
 use serde::Deserialize;
 
-use crate::exit::{CommandError, CommandResult, file_error};
+use crate::exit::{CommandError, CommandResult};
 use crate::seed;
 
 /// What the scripted model calls itself.
@@ -40,7 +43,16 @@ const MODEL: &str = "script";
 
 /// Rules, in the order in which they are tried.
 #[derive(Clone, Debug)]
-pub(crate) struct Script(Arc<[Rule]>);
+pub(crate) struct Script {
+    rules: Arc<[Rule]>,
+    /// What the model is called.
+    model: Arc<str>,
+    /// How often a call was failed by a rule that does so only a few times.
+    failed: Arc<Mutex<HashMap<CallKey, u32>>>,
+}
+
+/// A call of a run.
+type CallKey = (CaseId, u32, Role, u32);
 
 #[derive(Debug)]
 struct Rule {
@@ -48,6 +60,7 @@ struct Rule {
     model: Option<String>,
     replies: Vec<String>,
     status: Option<u16>,
+    fails: Option<u32>,
     latency: Duration,
     answer: Option<(Regex, AnswerSpec)>,
 }
@@ -62,6 +75,7 @@ struct WrittenRule {
     reply: Option<String>,
     choices: Option<Vec<String>>,
     status: Option<u16>,
+    fails: Option<u32>,
     latency_ms: Option<u64>,
     answer: Option<AnswerSpec>,
     #[serde(rename = "note")]
@@ -86,10 +100,8 @@ struct AnswerSpec {
 }
 
 impl Script {
-    /// Reads a rules file.
-    pub(crate) fn open(path: &Path) -> CommandResult<Self> {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| file_error("read", path, error))?;
+    /// Reads the text of a rules file.
+    pub(crate) fn parse(text: &str, shown: &str, model: Option<&str>) -> CommandResult<Self> {
         let mut rules = Vec::new();
         for (at, line) in text.lines().enumerate() {
             if line.trim().is_empty() || line.starts_with('#') {
@@ -97,9 +109,8 @@ impl Script {
             }
             let rule = Rule::read(line).map_err(|error| {
                 CommandError::person(format!(
-                    "could not use line {} of the script `{}`",
+                    "could not use line {} of the script `{shown}`",
                     at + 1,
-                    path.display()
                 ))
                 .because(error)
                 .hint("a rule is a JSON object with `match`, and `reply`, `choices` or `status`")
@@ -108,43 +119,84 @@ impl Script {
         }
         if rules.is_empty() {
             return Err(CommandError::person(format!(
-                "the script `{}` has no rule",
-                path.display()
+                "the script `{shown}` has no rule"
             )));
         }
-        Ok(Self(rules.into()))
+        Ok(Self {
+            rules: rules.into(),
+            model: model.unwrap_or(MODEL).into(),
+            failed: Arc::default(),
+        })
     }
 
     /// Returns the answer, and how long it takes to come.
-    fn answer(&self, request: &GenerateRequest) -> (Duration, Result<Completion, ProviderError>) {
-        match self.rule(request) {
-            Some((rule, all)) => (rule.latency, rule.answer(request, &all)),
-            None => {
-                let why = "no rule of the script matches the request";
-                (Duration::ZERO, Err(ProviderError::Other(why.into())))
-            }
+    fn answer(
+        &self,
+        site: &CallSite,
+        request: &GenerateRequest,
+    ) -> (Duration, Result<Completion, ProviderError>) {
+        let all = texts(request);
+        let name = request
+            .model
+            .as_ref()
+            .map_or(&*self.model, Untrusted::as_str);
+        let rule = self.rules.iter().find(|rule| {
+            let model = rule.model.as_deref();
+            model.is_none_or(|model| model == name || model == &*self.model)
+                && rule.find.is_match(&all)
+        });
+        let Some(rule) = rule else {
+            let why = "no rule of the script matches the request";
+            return (Duration::ZERO, Err(ProviderError::Other(why.into())));
+        };
+        if let Some(status) = rule.status.filter(|status| *status != 200)
+            && self.still_fails(rule, site)
+        {
+            return (rule.latency, Err(failure(status)));
         }
+        (
+            rule.latency,
+            Ok(rule.completion(site, request, &all, &self.model)),
+        )
     }
 
-    fn rule(&self, request: &GenerateRequest) -> Option<(&Rule, String)> {
-        let mut all = String::new();
-        for message in &request.messages {
-            message.texts().for_each(|text| all.push_str(text));
-            all.push('\n');
-        }
-        let model = request.model.as_ref().map_or(MODEL, Untrusted::as_str);
-        let rule = self.0.iter().find(|rule| {
-            rule.model.as_deref().is_none_or(|m| m == model) && rule.find.is_match(&all)
-        })?;
-        Some((rule, all))
+    /// Tells whether a rule fails a call once more.
+    fn still_fails(&self, rule: &Rule, site: &CallSite) -> bool {
+        let Some(times) = rule.fails else { return true };
+        let key = (site.case.clone(), site.repeat, site.role, site.seq);
+        let mut failed = self.failed.lock().expect("nobody panics with it");
+        let so_far = failed.entry(key).or_default();
+        *so_far += 1;
+        *so_far <= times
+    }
+}
+
+/// Returns all texts of a request, line by line.
+fn texts(request: &GenerateRequest) -> String {
+    let mut all = String::new();
+    for message in &request.messages {
+        message.texts().for_each(|text| all.push_str(text));
+        all.push('\n');
+    }
+    all
+}
+
+/// Returns what a server's status comes to.
+fn failure(status: u16) -> ProviderError {
+    let why = Untrusted::from(format!("the script answers with status {status}"));
+    match status {
+        400 | 404 | 422 => ProviderError::InvalidRequest(why),
+        401 | 403 => ProviderError::Denied(why),
+        408 | 409 | 425 | 429 | 500..=599 => ProviderError::Unavailable(why),
+        _ => ProviderError::Other(why),
     }
 }
 
 impl Provider for Script {
-    fn generate(&self, _site: CallSite, request: Arc<GenerateRequest>) -> Answer<Delivery> {
+    fn generate(&self, site: CallSite, request: Arc<GenerateRequest>) -> Answer<Delivery> {
         let script = self.clone();
         Box::pin(async move {
-            let (latency, answer) = script.answer(&request);
+            let (latency, answer) = script.answer(&site, &request);
             if !latency.is_zero() {
                 tokio::time::sleep(latency).await;
             }
@@ -154,17 +206,18 @@ impl Provider for Script {
 }
 
 impl Rule {
-    fn answer(&self, request: &GenerateRequest, all: &str) -> Result<Completion, ProviderError> {
-        if let Some(status) = self.status.filter(|status| *status != 200) {
-            let why = Untrusted::from(format!("the script answers with status {status}"));
-            return Err(match status {
-                400 | 404 | 422 => ProviderError::InvalidRequest(why),
-                401 | 403 => ProviderError::Denied(why),
-                408 | 409 | 425 | 429 | 500..=599 => ProviderError::Unavailable(why),
-                _ => ProviderError::Other(why),
-            });
-        }
-        let key = Key(seed::of(all));
+    fn completion(
+        &self,
+        site: &CallSite,
+        request: &GenerateRequest,
+        all: &str,
+        model: &str,
+    ) -> Completion {
+        // Another run of the case, or another seed, is another answer.
+        let key = match (site.repeat, request.params.seed) {
+            (1, None) => Key(seed::of(all)),
+            (repeat, seed) => Key(seed::of(&format!("{repeat} {seed:?} {all}"))),
+        };
         let n_choices = request.params.choices.unwrap_or(1).min(16);
         let choices: Vec<_> = (0..n_choices)
             .map(|nth| {
@@ -190,11 +243,11 @@ impl Rule {
             ),
             reasoning_tokens: Some(0),
         };
-        Ok(Completion {
-            model: MODEL.into(),
+        Completion {
+            model: model.into(),
             choices,
             usage,
-        })
+        }
     }
 
     fn read(line: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
@@ -213,6 +266,7 @@ impl Rule {
             model: written.model,
             replies,
             status: written.status,
+            fails: written.fails,
             latency: Duration::from_millis(written.latency_ms.unwrap_or(0)),
             answer,
         })
@@ -325,10 +379,15 @@ mod tests {
     use super::*;
     use fapo_core::message::{ContentPart, Message};
 
+    fn script(rules: &str) -> Script {
+        Script::parse(rules, "rules", None).unwrap_or_else(|error| panic!("{:?}", error.chain()))
+    }
+
     fn ask(rules: &str, text: &str) -> Result<String, ProviderError> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("rules.jsonl");
-        std::fs::write(&path, rules).unwrap();
+        ask_again(&script(rules), text, 1)
+    }
+
+    fn ask_again(script: &Script, text: &str, repeat: u32) -> Result<String, ProviderError> {
         let message = Message {
             role: Speaker::User,
             content: vec![ContentPart::Text(text.into())],
@@ -339,10 +398,15 @@ mod tests {
             messages: vec![message],
             ..GenerateRequest::default()
         };
-        let completion = Script::open(&path)
-            .unwrap_or_else(|error| panic!("{:?}", error.chain()))
-            .answer(&request)
-            .1?;
+        let site = CallSite {
+            role: Role::Chain,
+            case: "a".into(),
+            repeat,
+            step: "s".into(),
+            visit: 1,
+            seq: 0,
+        };
+        let completion = script.answer(&site, &request).1?;
         Ok(completion.choices[0].text.as_str().into())
     }
 
@@ -372,6 +436,25 @@ mod tests {
             ask(rules, "y"),
             Err(ProviderError::InvalidRequest(_))
         ));
+    }
+
+    #[test]
+    fn a_call_that_fails_a_few_times_is_then_answered() {
+        let script = script(r#"{"match":"","status":503,"fails":2,"reply":"ok"}"#);
+        let answers: Vec<_> = (0..3).map(|_| ask_again(&script, "x", 1).is_ok()).collect();
+        assert_eq!(answers, [false, false, true]);
+    }
+
+    #[test]
+    fn another_run_of_a_case_gets_another_answer() {
+        let script = script(r#"{"match":"","reply":"${hash}"}"#);
+        let answer = |repeat| ask_again(&script, "x", repeat).unwrap();
+        assert_eq!(
+            answer(1),
+            ask(r#"{"match":"","reply":"${hash}"}"#, "x").unwrap()
+        );
+        assert_ne!(answer(1), answer(2));
+        assert_eq!(answer(2), answer(2));
     }
 
     #[test]

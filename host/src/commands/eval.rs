@@ -1,0 +1,160 @@
+//! `fapo-host eval`
+
+use std::path::{Path, PathBuf};
+
+use fapo_core::split::Split;
+use fapo_core::variant::VariantId;
+
+use super::{pair, runtime, variant_id};
+use crate::exit::{CommandResult, Exit};
+use crate::prepare::{self, Place, Settled, Told};
+use crate::report;
+use crate::run_dir::Written;
+use crate::tenant::{self, Asked, Cases, Tenant};
+use crate::workspace;
+
+/// Evaluate a variant of a tenant on its cases
+///
+/// Cases stream through chain and scorer, and the run's directory gets a row
+/// for each as it is done. A config is JSON with FAPO's field names; without
+/// one, configs/default.json is used. What can be found wrong without paying
+/// for anything is found before the first call. The test split is not one that
+/// eval reads: see `fapo-host test`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The tenant's directory
+    #[arg(value_name = "TENANT")]
+    path: PathBuf,
+    /// An eval config, of the tenant or elsewhere
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Put a value over the config's, as provider_settings.temperature=0.5
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
+    /// The cases of this split; train by default
+    #[arg(long, value_name = "SPLIT", conflicts_with = "cases", value_parser = split)]
+    split: Option<Split>,
+    /// The variant; the baseline 000 by default
+    #[arg(long, value_name = "NNN", value_parser = variant_id)]
+    variant: Option<VariantId>,
+    /// The first so many cases alone
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    /// How often each case runs
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repeats: Option<u32>,
+    /// Cases of another file
+    #[arg(long, value_name = "FILE")]
+    cases: Option<PathBuf>,
+    /// What answers model calls, in place of the config's: script:FILE
+    #[arg(long, value_name = "PROVIDER")]
+    provider: Option<String>,
+    /// Cases in flight, in place of the config's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// Where to write the run; by default a new directory in the tenant's evals/
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Use no answer that was kept from another run
+    #[arg(long)]
+    no_cache: bool,
+    /// Tell the calls, tokens and money that the run would take, and pay for nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Go on with a run that was cut off: its directory, or its name in evals/
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = ["out", "config", "split", "variant", "limit", "repeats", "cases", "provider", "dry_run"]
+    )]
+    resume: Option<PathBuf>,
+    /// Print one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: Args) -> CommandResult<Exit> {
+    let tenant = Tenant::open(&args.path)?;
+    let resumed = args
+        .resume
+        .as_deref()
+        .map(|run| find(&tenant, run))
+        .transpose()?;
+    runtime()?.block_on(async {
+        let sandbox = tenant.home.sandbox(tenant.grants.limits.stack_bytes_max)?;
+        let (wanted, output_dir) = match &resumed {
+            Some(written) => {
+                let pace = tenant::pace(&args.set)?;
+                let before = &written.config;
+                let wanted = tenant.wanted_again(&sandbox, before, &pace, args.workers);
+                (wanted.await?, None)
+            }
+            None => {
+                let config = tenant.config(args.config.as_deref(), &args.set)?;
+                let asked = Asked {
+                    variant: args.variant.unwrap_or_else(VariantId::baseline),
+                    cases: Cases {
+                        split: args.split,
+                        file: args.cases,
+                        limit: args.limit,
+                    },
+                    provider: args.provider,
+                    repeats: args.repeats,
+                    workers: args.workers,
+                };
+                let wanted = tenant.wanted(&sandbox, &config, &asked).await?;
+                (wanted, config.output_dir)
+            }
+        };
+        let settled = Settled::new(&sandbox, wanted).await?;
+        settled.validate().await?;
+        if args.dry_run {
+            let forecast = settled.dry_run().await?;
+            match args.json {
+                true => report::json(&forecast),
+                false => report::forecast(&forecast),
+            }
+            return Ok(Exit::Done);
+        }
+        let place = match (resumed, args.out) {
+            (Some(written), _) => Place::Resumed(written.path),
+            (None, Some(dir)) => {
+                workspace::check_not_raw(&dir)?;
+                Place::New(dir)
+            }
+            (None, None) => {
+                let runs = tenant.workspace.runs(output_dir.as_deref())?;
+                Place::Below(runs, settled.name())
+            }
+        };
+        let told = Told {
+            shows_progress: true,
+            before_it_runs: None,
+        };
+        let summary = settled.run(place, told).await?;
+        match args.json {
+            true => report::json(&summary),
+            false => report::summary(&summary),
+        }
+        Ok(prepare::exit(summary.status))
+    })
+}
+
+/// Finds a run by its directory, or by its name among those of a tenant.
+pub(crate) fn find(tenant: &Tenant, run: &Path) -> CommandResult<Written> {
+    let named = tenant.workspace.path().join("evals").join(run);
+    match run.is_dir() || !named.is_dir() {
+        true => Written::open(run),
+        false => Written::open(&named),
+    }
+}
+
+/// Reads a split that `eval` may read.
+fn split(word: &str) -> Result<Split, String> {
+    match word {
+        "train" => Ok(Split::Train),
+        "validation" => Ok(Split::Validation),
+        "test" => Err("the test split is held out: `fapo-host test` reads it, once".into()),
+        _ => Err("it is `train` or `validation`".into()),
+    }
+}

@@ -1,0 +1,142 @@
+//! `fapo-host test`
+
+use std::path::{Path, PathBuf};
+
+use fapo_core::split::Split;
+use fapo_core::variant::VariantId;
+
+use super::{eval, pair, runtime, variant_id};
+use crate::exit::{CommandError, CommandResult, Exit};
+use crate::ledger::Ledger;
+use crate::prepare::{self, Place, Settled, Told};
+use crate::report;
+use crate::tenant::{self, Asked, Cases, Tenant};
+use crate::workspace;
+
+/// Read a tenant's test set, once, and tell what a variant makes of it
+///
+/// The reading is noted in the operator's ledger before it happens, under the
+/// content of the cases: another reading of the same cases, by whatever study,
+/// is refused unless --override says why, and every later report tells how
+/// often the set was read. What comes back is totals.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The tenant's directory
+    #[arg(value_name = "TENANT")]
+    path: PathBuf,
+    /// The variant
+    #[arg(long, value_name = "NNN", value_parser = variant_id)]
+    variant: Option<VariantId>,
+    /// An eval config, of the tenant or elsewhere
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Put a value over the config's
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
+    /// How often each case runs
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repeats: Option<u32>,
+    /// What answers model calls, in place of the config's: script:FILE
+    #[arg(long, value_name = "PROVIDER")]
+    provider: Option<String>,
+    /// Cases in flight, in place of the config's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// Where to write the run; by default a new directory in the tenant's evals/
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Read a set that was read before, and say why
+    #[arg(long = "override", value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    reason: Option<String>,
+    /// Go on with a test run that was cut off: it is the same reading
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "config", "variant", "repeats", "provider", "reason"])]
+    resume: Option<PathBuf>,
+    /// Print one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: Args) -> CommandResult<Exit> {
+    let mut tenant = Tenant::open(&args.path)?;
+    let Some(set) = tenant.test_set.take() else {
+        return Err(CommandError::person(format!(
+            "tenant `{}` has no test set",
+            tenant.workspace.id()
+        ))
+        .hint("name it as `test = \"datasets/test.jsonl\"` in `[datasets]` of `tenant.toml`"));
+    };
+    let resumed = args
+        .resume
+        .as_deref()
+        .map(|run| eval::find(&tenant, run))
+        .transpose()?;
+    if let Some(written) = &resumed
+        && written.config.split != Some(Split::Test)
+    {
+        return Err(CommandError::person(format!(
+            "`{}` is not a test run",
+            written.path.display()
+        ))
+        .hint("`fapo-host eval --resume` goes on with it"));
+    }
+    let variant = args.variant.unwrap_or_else(VariantId::baseline);
+    // Nobody has to pay for a run to learn that the set was read before.
+    if args.reason.is_none() && resumed.is_none() {
+        tenant.ledger.check_unread(&set)?;
+    }
+    runtime()?.block_on(async {
+        let sandbox = tenant.home.sandbox(tenant.grants.limits.stack_bytes_max)?;
+        let (wanted, output_dir) = match &resumed {
+            Some(written) => {
+                let pace = tenant::pace(&args.set)?;
+                let before = &written.config;
+                let wanted = tenant.wanted_again(&sandbox, before, &pace, args.workers);
+                (wanted.await?, None)
+            }
+            None => {
+                let config = tenant.config(args.config.as_deref(), &args.set)?;
+                let asked = Asked {
+                    variant: variant.clone(),
+                    cases: Cases {
+                        split: Some(Split::Test),
+                        ..Cases::default()
+                    },
+                    provider: args.provider,
+                    repeats: args.repeats,
+                    workers: args.workers,
+                };
+                let wanted = tenant.wanted(&sandbox, &config, &asked).await?;
+                (wanted, config.output_dir)
+            }
+        };
+        let settled = Settled::new(&sandbox, wanted).await?;
+        settled.validate().await?;
+        let place = match (&resumed, args.out) {
+            (Some(written), _) => Place::Resumed(written.path.clone()),
+            (None, Some(dir)) => {
+                workspace::check_not_raw(&dir)?;
+                Place::New(dir)
+            }
+            (None, None) => {
+                let runs = tenant.workspace.runs(output_dir.as_deref())?;
+                Place::Below(runs, settled.name())
+            }
+        };
+        let ledger: Ledger = tenant.ledger;
+        let (reason, goes_on) = (args.reason, resumed.is_some());
+        let note = move |dir: &Path| match goes_on {
+            true => ledger.reading_of(&set, dir),
+            false => ledger.read(&set, variant.as_str(), dir, reason.as_deref()),
+        };
+        let told = Told {
+            shows_progress: true,
+            before_it_runs: Some(Box::new(note)),
+        };
+        let summary = settled.run(place, told).await?;
+        match args.json {
+            true => report::json(&summary),
+            false => report::summary(&summary),
+        }
+        Ok(prepare::exit(summary.status))
+    })
+}

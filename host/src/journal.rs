@@ -1,0 +1,413 @@
+//! The journal of a run: each answer is on disk before a guest sees it.
+//!
+//! Results are written case by case, and a case may make many calls: what was
+//! answered to a case that never ended would be lost, and paid for again. So
+//! each answer is appended here first. When a run is resumed, the calls of its
+//! unfinished cases are answered from here, and only what was never answered is
+//! sent again. A run that ends well has no more use for its journal.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use fapo_core::call::{Delivery, GenerateRequest, ProviderError};
+use fapo_core::case::CaseId;
+use fapo_core::manifest::Role;
+use fapo_sandbox::CallSite;
+use fapo_sandbox::imports::{Answer, Provider};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::exit::{CommandResult, file_error};
+
+/// The journal's name in a run's directory.
+const NAME: &str = "journal.jsonl";
+
+/// A call, told apart from all others of its run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Key {
+    case_id: CaseId,
+    repeat: u32,
+    role: Role,
+    seq: u32,
+}
+
+/// One line: a call was sent, or it was answered.
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    #[serde(flatten)]
+    key: Key,
+    /// Tells whether the same call asks the same.
+    asked: String,
+    /// What came back; none when the request was only sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delivery: Option<Delivery>,
+    /// Whether the world could not answer: then nothing was paid, and the same
+    /// is asked again when the run is resumed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    gave_up: bool,
+    /// Whether it came at once, so that no line says that it was sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    at_once: bool,
+}
+
+/// The journal of one run.
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: Mutex<File>,
+    /// What an earlier process of this run was answered.
+    answered: Mutex<HashMap<Key, (String, Delivery)>>,
+    has_answers: AtomicBool,
+    /// Requests that an earlier process sent, and whose answer it never saw.
+    maybe_paid: AtomicU64,
+    /// Why the journal cannot be written any more.
+    broken: Mutex<Option<io::Error>>,
+    is_broken: AtomicBool,
+}
+
+impl Journal {
+    /// Opens the journal of a run; of one that is resumed with the answers to
+    /// the rows that are not `finished`.
+    pub(crate) fn open(
+        dir: &Path,
+        finished: impl Fn(&CaseId, u32) -> bool,
+    ) -> CommandResult<Arc<Self>> {
+        let path = dir.join(NAME);
+        let (answered, maybe_paid) = match File::open(&path) {
+            Ok(file) => read(file, finished).map_err(|error| file_error("read", &path, error))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (HashMap::new(), 0),
+            Err(error) => return Err(file_error("read", &path, error)),
+        };
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(|error| file_error("write", &path, error))?;
+        // A line that was cut by a kill must not be the head of the next one.
+        file.write_all(b"\n")
+            .map_err(|error| file_error("write to", &path, error))?;
+        Ok(Arc::new(Self {
+            path,
+            file: Mutex::new(file),
+            has_answers: AtomicBool::new(!answered.is_empty()),
+            answered: Mutex::new(answered),
+            maybe_paid: AtomicU64::new(maybe_paid),
+            broken: Mutex::new(None),
+            is_broken: AtomicBool::new(false),
+        }))
+    }
+
+    /// Returns how many requests an earlier process may have paid for in vain.
+    pub(crate) fn maybe_paid(&self) -> u64 {
+        self.maybe_paid.load(Relaxed)
+    }
+
+    /// Fails when an answer could not be kept: what is built on it is not written either.
+    pub(crate) fn check(&self) -> CommandResult<()> {
+        if !self.is_broken.load(Relaxed) {
+            return Ok(());
+        }
+        let error = self.broken.lock().expect("nobody panics with it").take();
+        let error = error.unwrap_or_else(|| io::ErrorKind::Other.into());
+        Err(file_error("write to", &self.path, error))
+    }
+
+    /// Forgets the journal of a run that has ended well.
+    pub(crate) fn remove(&self) -> CommandResult<()> {
+        std::fs::remove_file(&self.path).map_err(|error| file_error("remove", &self.path, error))
+    }
+
+    /// Takes what an earlier process was answered to the same question.
+    fn take(&self, key: &Key, asked: &str) -> Option<Delivery> {
+        if !self.has_answers.load(Relaxed) {
+            return None;
+        }
+        let mut answered = self.answered.lock().expect("nobody panics with it");
+        match answered.get(key) {
+            Some((before, _)) if before == asked => answered.remove(key).map(|(_, answer)| answer),
+            _ => None,
+        }
+    }
+
+    /// Writes a line. It is in the hands of the system when this returns, so no
+    /// end of this process can lose it.
+    fn append(&self, entry: &Entry) -> Result<(), ProviderError> {
+        let mut line = serde_json::to_vec(entry).expect("records of plain data can be written");
+        line.push(b'\n');
+        let written = self
+            .file
+            .lock()
+            .expect("nobody panics with it")
+            .write_all(&line);
+        written.map_err(|error| {
+            let why = format!("the journal cannot be written: {error}");
+            *self.broken.lock().expect("nobody panics with it") = Some(error);
+            self.is_broken.store(true, Relaxed);
+            ProviderError::Unavailable(why.into())
+        })
+    }
+}
+
+/// Reads the answers to rows that are not finished, and counts the questions
+/// to which none came.
+#[expect(clippy::type_complexity, reason = "it is taken apart at once")]
+fn read(
+    file: File,
+    finished: impl Fn(&CaseId, u32) -> bool,
+) -> io::Result<(HashMap<Key, (String, Delivery)>, u64)> {
+    let mut answered = HashMap::new();
+    let mut sent: HashMap<Key, u64> = HashMap::new();
+    for line in BufReader::new(file).split(b'\n') {
+        // A line that was cut by a kill is one that was not written.
+        let Ok(entry) = serde_json::from_slice::<Entry>(&line?) else {
+            continue;
+        };
+        if entry.delivery.is_some() || entry.gave_up {
+            match sent.get_mut(&entry.key).filter(|_| !entry.at_once) {
+                Some(0 | 1) => drop(sent.remove(&entry.key)),
+                Some(n) => *n -= 1,
+                None => {}
+            }
+            if let Some(delivery) = entry.delivery
+                && !finished(&entry.key.case_id, entry.key.repeat)
+            {
+                answered.insert(entry.key, (entry.asked, delivery));
+            }
+        } else {
+            *sent.entry(entry.key).or_default() += 1;
+        }
+    }
+    Ok((answered, sent.values().sum()))
+}
+
+/// A provider whose answers are in the journal before anyone sees them.
+pub(crate) struct Journaled {
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) journal: Arc<Journal>,
+    /// Whether answers are made in this process: then nothing is paid for a
+    /// question that has no answer yet, and it is noted only when it must wait.
+    pub(crate) is_local: bool,
+}
+
+impl Provider for Journaled {
+    fn complete(&self, role: Role, request: &mut GenerateRequest) {
+        self.provider.complete(role, request);
+    }
+
+    fn generate(&self, site: CallSite, request: Arc<GenerateRequest>) -> Answer<Delivery> {
+        let key = Key {
+            case_id: site.case.clone(),
+            repeat: site.repeat,
+            role: site.role,
+            seq: site.seq,
+        };
+        let asked = asked(&site, &request);
+        if let Some(delivery) = self.journal.take(&key, &asked) {
+            return Box::pin(std::future::ready(delivery));
+        }
+        let (journal, is_local) = (self.journal.clone(), self.is_local);
+        let mut entry = Entry {
+            key,
+            asked,
+            delivery: None,
+            gave_up: false,
+            at_once: false,
+        };
+        let mut answer = self.provider.generate(site, request);
+        Box::pin(async move {
+            let at_once = match is_local {
+                true => poll_once(&mut answer).await,
+                false => None,
+            };
+            entry.at_once = at_once.is_some();
+            let delivery = match at_once {
+                Some(delivery) => delivery,
+                None => {
+                    if let Err(error) = journal.append(&entry) {
+                        return Err(error).into();
+                    }
+                    answer.await
+                }
+            };
+            entry.gave_up = is_of_the_world(&delivery);
+            if !entry.gave_up {
+                entry.delivery = Some(delivery.clone());
+            }
+            match journal.append(&entry) {
+                Ok(()) => delivery,
+                Err(error) => Err(error).into(),
+            }
+        })
+    }
+}
+
+fn is_of_the_world(delivery: &Delivery) -> bool {
+    use ProviderError::{BudgetSpent, Denied, Unavailable};
+    matches!(
+        delivery.answer,
+        Err(Unavailable(_) | Denied(_) | BudgetSpent(_))
+    )
+}
+
+/// Returns the answer if it is there.
+async fn poll_once(answer: &mut Answer<Delivery>) -> Option<Delivery> {
+    std::future::poll_fn(|context| {
+        Poll::Ready(match Pin::new(&mut *answer).poll(context) {
+            Poll::Ready(delivery) => Some(delivery),
+            Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+/// Returns what tells one question from another, in few bytes.
+fn asked(site: &CallSite, request: &GenerateRequest) -> String {
+    let mut digest = Sha256::new();
+    digest.update(site.step.as_str());
+    digest.update([0]);
+    digest.update(serde_json::to_vec(request).expect("records of plain data can be written"));
+    let digest = digest.finalize();
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fapo_core::call::{Choice, Completion, FinishReason, Usage};
+    use fapo_core::message::{ContentPart, Message, Speaker};
+
+    /// Answers with how often it was asked.
+    #[derive(Default)]
+    struct Counting(AtomicU64);
+
+    impl Provider for Counting {
+        fn generate(&self, _: CallSite, _: Arc<GenerateRequest>) -> Answer<Delivery> {
+            let n = self.0.fetch_add(1, Relaxed);
+            let completion = Completion {
+                model: "counting".into(),
+                choices: vec![Choice {
+                    text: n.to_string().into(),
+                    tool_calls: vec![],
+                    finish_reason: FinishReason::Stop,
+                    opaque: vec![],
+                }],
+                usage: Usage::default(),
+            };
+            Box::pin(std::future::ready(Ok(completion).into()))
+        }
+    }
+
+    struct Silent;
+
+    impl Provider for Silent {
+        fn generate(&self, _: CallSite, _: Arc<GenerateRequest>) -> Answer<Delivery> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    fn site(case: &str, seq: u32) -> CallSite {
+        CallSite {
+            role: Role::Chain,
+            case: case.into(),
+            repeat: 1,
+            step: "s".into(),
+            visit: 1,
+            seq,
+        }
+    }
+
+    fn says(text: &str) -> Arc<GenerateRequest> {
+        Arc::new(GenerateRequest {
+            messages: vec![Message {
+                role: Speaker::User,
+                content: vec![ContentPart::Text(text.into())],
+                tool_calls: vec![],
+                tool_call_id: None,
+            }],
+            ..GenerateRequest::default()
+        })
+    }
+
+    fn journaled(dir: &Path, provider: Arc<dyn Provider>) -> Journaled {
+        let journal = Journal::open(dir, |case, _| case.as_str() == "finished");
+        Journaled {
+            provider,
+            journal: journal.unwrap_or_else(|error| panic!("{:?}", error.chain())),
+            is_local: true,
+        }
+    }
+
+    fn text(delivery: Delivery) -> String {
+        delivery.answer.unwrap().choices[0].text.as_str().into()
+    }
+
+    #[tokio::test]
+    async fn what_was_answered_is_not_asked_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let counting: Arc<dyn Provider> = Arc::new(Counting::default());
+        let first = journaled(dir.path(), counting.clone());
+        assert_eq!(text(first.generate(site("a", 0), says("x")).await), "0");
+        assert_eq!(
+            text(first.generate(site("finished", 0), says("x")).await),
+            "1"
+        );
+        drop(first);
+        let again = journaled(dir.path(), counting);
+        assert_eq!(text(again.generate(site("a", 0), says("x")).await), "0");
+        assert_eq!(
+            text(again.generate(site("a", 0), says("x")).await),
+            "2",
+            "an answer is taken once"
+        );
+        assert_eq!(
+            text(again.generate(site("finished", 0), says("x")).await),
+            "3"
+        );
+    }
+
+    #[tokio::test]
+    async fn another_question_in_the_same_place_is_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let counting: Arc<dyn Provider> = Arc::new(Counting::default());
+        let first = journaled(dir.path(), counting.clone());
+        first.generate(site("a", 0), says("x")).await;
+        let again = journaled(dir.path(), counting);
+        assert_eq!(text(again.generate(site("a", 0), says("y")).await), "1");
+    }
+
+    #[tokio::test]
+    async fn a_question_without_an_answer_may_have_been_paid_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let silent = journaled(dir.path(), Arc::new(Silent));
+        let mut waiting = silent.generate(site("a", 0), says("x"));
+        assert!(poll_once(&mut waiting).await.is_none());
+        let again = journaled(dir.path(), Arc::new(Counting::default()));
+        assert_eq!(again.journal.maybe_paid(), 1);
+        assert_eq!(text(again.generate(site("a", 0), says("x")).await), "0");
+        let last = journaled(dir.path(), Arc::new(Counting::default()));
+        assert_eq!(last.journal.maybe_paid(), 1, "it stays so");
+    }
+
+    #[tokio::test]
+    async fn a_line_that_was_cut_off_is_one_that_was_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let counting: Arc<dyn Provider> = Arc::new(Counting::default());
+        let first = journaled(dir.path(), counting.clone());
+        first.generate(site("a", 0), says("x")).await;
+        first.generate(site("b", 0), says("x")).await;
+        let path = dir.path().join(NAME);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 10]).unwrap();
+        let again = journaled(dir.path(), counting);
+        assert_eq!(text(again.generate(site("a", 0), says("x")).await), "0");
+        assert_eq!(text(again.generate(site("b", 0), says("x")).await), "2");
+    }
+}

@@ -1,0 +1,59 @@
+//! What a run would take, told before anything is paid for.
+
+use serde::Serialize;
+
+use super::{Place, Settled, Told};
+use crate::exit::{CommandError, CommandResult};
+use crate::providers::Opened;
+
+/// What a run would take. Its fields are promised to scripts.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Forecast {
+    pub(crate) dry_run: bool,
+    pub(crate) n_cases: u64,
+    pub(crate) n_rows: u64,
+    /// Model calls.
+    pub(crate) calls: u64,
+    pub(crate) input_tokens: u64,
+    /// What answers may have at most.
+    pub(crate) output_tokens_max: u64,
+    /// None is unknown.
+    pub(crate) cost_usd: Option<f64>,
+    /// Rows whose chain did not go on with a stand-in's answer: their later
+    /// calls are not counted.
+    pub(crate) cases_that_stopped_early: u64,
+}
+
+impl Settled {
+    /// Runs the cases against a stand-in for the provider, and returns what
+    /// that comes to: what the run would ask, before anything is paid for.
+    pub(crate) async fn dry_run(self) -> CommandResult<Forecast> {
+        let place = tempfile::tempdir()
+            .map_err(|error| CommandError::world("could not make a directory").because(error))?;
+        let is_free = self
+            .wanted
+            .provider
+            .as_ref()
+            .is_none_or(|opened| opened.is_local);
+        let mut stood_in = self;
+        stood_in.wanted.provider = Some(Opened::stand_in());
+        let n_rows = stood_in.wanted.source.n_cases() * u64::from(stood_in.wanted.repeats);
+        let told = Told {
+            shows_progress: false,
+            before_it_runs: None,
+        };
+        let summary = stood_in
+            .run(Place::New(place.path().join("run")), told)
+            .await?;
+        Ok(Forecast {
+            dry_run: true,
+            n_cases: summary.n_cases,
+            n_rows,
+            calls: summary.calls.generate,
+            input_tokens: summary.tokens.input,
+            output_tokens_max: summary.tokens.output,
+            cost_usd: is_free.then_some(0.0),
+            cases_that_stopped_early: summary.failures.guest,
+        })
+    }
+}
