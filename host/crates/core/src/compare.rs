@@ -92,6 +92,8 @@ pub struct Comparison {
     pub ties: u64,
     /// Every pair that is no tie, the biggest difference first.
     pub flips: Vec<Flip>,
+    /// Whether the flips were taken away, since they name held-out cases.
+    pub flips_withheld: bool,
     /// What A took.
     pub totals_a: Totals,
     /// What B took.
@@ -205,6 +207,7 @@ pub fn compare(a: &Side, b: &Side, allowed: &Allowed) -> Result<Comparison, Comp
         losses: count(|d| d < 0.0),
         ties: count(|d| d == 0.0),
         flips: flips(pairs),
+        flips_withheld: false,
         totals_a: a.totals.clone(),
         totals_b: b.totals.clone(),
         notes: notes(&varies, allowed, &paired),
@@ -213,6 +216,14 @@ pub fn compare(a: &Side, b: &Side, allowed: &Allowed) -> Result<Comparison, Comp
         mean_b,
         test,
     })
+}
+
+impl Comparison {
+    /// Takes away what names a case. How many are better and worse stays.
+    pub fn withhold_flips(&mut self) {
+        self.flips = Vec::new();
+        self.flips_withheld = true;
+    }
 }
 
 fn mean(paired: &Paired, score: fn(&Pair) -> f64) -> Interval {

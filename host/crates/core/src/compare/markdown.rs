@@ -176,6 +176,9 @@ fn p(found: &Comparison) -> String {
 }
 
 fn flips(found: &Comparison) -> String {
+    if found.flips_withheld {
+        return "Which cases score otherwise is not told: they are held out.\n".into();
+    }
     if found.flips.is_empty() {
         return "No case scores otherwise than before.\n".into();
     }

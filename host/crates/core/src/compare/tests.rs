@@ -289,3 +289,15 @@ fn the_record_has_the_names_that_scripts_read() {
     assert_eq!(record["mean_a"]["mean"], 50.0);
     assert_eq!(record["significant"], false);
 }
+
+#[test]
+fn held_out_cases_are_counted_and_not_named() {
+    let mut found = compared(&side(&[0.0, 100.0]), &side(&[100.0; 2]));
+    found.withhold_flips();
+    let record = serde_json::to_string(&found).unwrap();
+    for told in [to_markdown(&found), junit(&found, &[]), record] {
+        assert!(!told.contains("case-0"), "{told}");
+    }
+    assert_eq!((found.wins, found.losses), (1, 0));
+    assert!(to_markdown(&found).contains("they are held out"));
+}
