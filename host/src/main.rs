@@ -29,6 +29,8 @@ mod run_dir;
 mod stop;
 mod tally;
 
+mod look;
+
 mod commands;
 mod guests;
 mod shipped;

@@ -312,13 +312,18 @@ pub(crate) fn forecast(forecast: &Forecast) {
     line("a stand-in answered, and nothing was paid for");
 }
 
-fn score(row: &ResultRow) -> String {
+/// How much of an output a table shows.
+pub(crate) const OUTPUT_CHARS_MAX: usize = 72;
+
+/// Returns a row's score for a table.
+pub(crate) fn score(row: &ResultRow) -> String {
     row.composite_score
         .map_or("–".into(), |score| format!("{score:.1}"))
 }
 
-fn what_came_out(row: &ResultRow) -> String {
-    const WIDTH: usize = 72;
+/// Returns a row's output for a table, or how it failed.
+pub(crate) fn what_came_out(row: &ResultRow) -> String {
+    const WIDTH: usize = OUTPUT_CHARS_MAX;
     if let Some(world) = &row.world_failure {
         return format!("world: {}", world.text.cut(WIDTH));
     }

@@ -7,14 +7,15 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fapo_core::artifact::{CallRow, ResultRow, TimingRow};
 use fapo_core::case::CaseId;
 use fapo_core::digest::hex;
 use fapo_core::run::{FORMAT, RunConfig};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::exit::{CommandError, CommandResult, file_error};
@@ -36,6 +37,9 @@ pub(crate) const SUMMARY: &str = "summary.json";
 pub(crate) const REPORT: &str = "summary.md";
 pub(crate) const COST: &str = "cost.json";
 pub(crate) const MANIFEST: &str = "manifest.json";
+
+/// Held by the process that writes the run.
+const LOCK: &str = ".lock";
 
 /// A directory that is being written.
 pub(crate) struct RunDir {
@@ -169,7 +173,7 @@ impl RunDir {
 
     fn open(path: &Path) -> CommandResult<Self> {
         let path = fs::canonicalize(path).map_err(|error| file_error("find", path, error))?;
-        let lock = path.join(".lock");
+        let lock = path.join(LOCK);
         let lock = OpenOptions::new()
             .append(true)
             .create(true)
@@ -274,7 +278,7 @@ impl RunDir {
             });
         }
         self.put(MANIFEST, &entries)?;
-        let lock = self.path.join(".lock");
+        let lock = self.path.join(LOCK);
         fs::remove_file(&lock).map_err(|error| file_error("remove", &lock, error))
     }
 }
@@ -375,21 +379,68 @@ impl Written {
         &self,
         name: &str,
     ) -> CommandResult<impl Iterator<Item = CommandResult<T>> + use<T>> {
-        let path = self.path.join(name);
+        Ok(self.lines(name)?.map(|line| line?.row::<T>()))
+    }
+
+    /// Reads the lines of a file, one by one.
+    ///
+    /// A last line without an end is still being written, and is left out.
+    pub(crate) fn lines(
+        &self,
+        name: &str,
+    ) -> CommandResult<impl Iterator<Item = CommandResult<Line>> + use<>> {
+        let path: Arc<Path> = self.path.join(name).into();
         let file = File::open(&path).map_err(|error| file_error("open", &path, error))?;
-        let lines = BufReader::with_capacity(256 << 10, file).split(b'\n');
-        Ok(lines.enumerate().map(move |(at, line)| {
-            let line = line.map_err(|error| file_error("read", &path, error))?;
-            serde_json::from_slice(&line).map_err(|error| {
-                CommandError::person(format!(
-                    "could not read line {} of `{}`",
-                    at + 1,
-                    path.display()
-                ))
-                .because(error)
-                .hint("a run that was cut off can be finished with `--resume`")
-            })
+        let mut reader = BufReader::with_capacity(256 << 10, file);
+        let mut number = 0;
+        Ok(std::iter::from_fn(move || {
+            let mut bytes = Vec::new();
+            number += 1;
+            match reader.read_until(b'\n', &mut bytes) {
+                Err(error) => Some(Err(file_error("read", &path, error))),
+                Ok(_) if bytes.last() != Some(&b'\n') => None,
+                Ok(_) => Some(Ok(Line {
+                    bytes,
+                    number,
+                    path: path.clone(),
+                })),
+            }
         }))
+    }
+
+    /// Tells whether a process is writing the run now.
+    ///
+    /// The lock is had for an instant where nobody has it: a process that would
+    /// go on with the run just then is told to wait, and loses nothing.
+    pub(crate) fn is_being_written(&self) -> bool {
+        let lock = File::open(self.path.join(LOCK));
+        lock.is_ok_and(|lock| lock.try_lock_shared().is_err())
+    }
+}
+
+/// A line of a run's file.
+pub(crate) struct Line {
+    bytes: Vec<u8>,
+    number: usize,
+    path: Arc<Path>,
+}
+
+impl Line {
+    /// Reads the row that it is.
+    pub(crate) fn row<'l, T: Deserialize<'l>>(&'l self) -> CommandResult<T> {
+        // What serde says of it may quote a case that is held out.
+        serde_json::from_slice(&self.bytes).map_err(|_| {
+            CommandError::person(format!(
+                "line {} of `{}` is not as a run writes it",
+                self.number,
+                self.path.display()
+            ))
+            .hint("a run that was cut off can be finished with `--resume`")
+        })
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len()
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use fapo_core::config::EvalConfig;
-use fapo_core::manifest::{Grants, WrittenPolicy};
+use fapo_core::manifest::Grants;
 use fapo_core::run::VariantRecord;
 use fapo_core::settings::Overrides;
 use fapo_core::split::Split;
@@ -40,7 +40,6 @@ const WORLD_FAILURES_MAX: f64 = 0.2;
 /// A tenant, open.
 pub(crate) struct Tenant {
     pub(crate) home: Home,
-    pub(crate) policy: WrittenPolicy,
     pub(crate) workspace: Workspace,
     pub(crate) grants: Grants,
     pub(crate) ledger: Ledger,
@@ -65,14 +64,12 @@ impl Tenant {
     /// Opens a tenant's directory, whatever is in its test set.
     pub(crate) fn open_unsealed(path: &Path) -> CommandResult<Self> {
         let home = Home::find()?;
-        let policy = home.policy()?;
         let workspace = Workspace::open(path)?;
-        let grants = workspace.grants(&policy)?;
+        let grants = workspace.grants(&home.policy()?)?;
         let ledger = Ledger::open(&home, workspace.id())?;
         Ok(Self {
             held_out: HeldOut::default(),
             home,
-            policy,
             workspace,
             grants,
             ledger,
