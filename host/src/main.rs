@@ -29,6 +29,7 @@ mod run_dir;
 mod stop;
 mod tally;
 
+mod html;
 mod look;
 
 mod commands;
