@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod check;
+mod compare;
 mod compile_child;
 mod doctor;
 mod eval;
@@ -10,7 +11,9 @@ mod inspect;
 mod limits;
 mod rescore;
 mod run;
+mod runs;
 mod score;
+mod show;
 mod split;
 mod test;
 mod variant;
@@ -46,6 +49,9 @@ enum Command {
     Score(score::Args),
     Rescore(rescore::Args),
     Variant(variant::Args),
+    Show(show::Args),
+    Runs(runs::Args),
+    Compare(compare::Args),
     Split(split::Args),
     Inspect(inspect::Args),
     Wit(wit::Args),
@@ -65,6 +71,9 @@ pub(crate) fn run(cli: Cli) -> CommandResult<Exit> {
         Command::Score(args) => score::run(&args),
         Command::Rescore(args) => rescore::run(&args),
         Command::Variant(args) => variant::run(&args),
+        Command::Show(args) => show::run(args),
+        Command::Runs(args) => runs::run(&args),
+        Command::Compare(args) => compare::run(args),
         Command::Split(args) => split::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Wit(args) => wit::run(&args),

@@ -8,6 +8,7 @@ mod crowd;
 mod fakes;
 mod hostile;
 mod languages;
+mod look;
 mod outside;
 mod program;
 mod readme;

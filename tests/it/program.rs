@@ -61,7 +61,7 @@ impl Desk {
         serde_json::from_str(&ran.out).unwrap()
     }
 
-    fn rows(&self, run: &Value, name: &str) -> Vec<Value> {
+    pub(crate) fn rows(&self, run: &Value, name: &str) -> Vec<Value> {
         let path = Path::new(run["run_dir"].as_str().unwrap()).join(name);
         let text = std::fs::read_to_string(path).unwrap();
         text.lines()
@@ -107,11 +107,11 @@ pub(crate) fn root() -> PathBuf {
         .into()
 }
 
-fn quickstart() -> String {
+pub(crate) fn quickstart() -> String {
     fapo_test_artifacts::path("quickstart").into()
 }
 
-fn hostile() -> String {
+pub(crate) fn hostile() -> String {
     fapo_test_artifacts::path("hostile").into()
 }
 
