@@ -4,6 +4,8 @@
 //! This runs the author's code on the author's machine, as cargo does. Code
 //! that an agent wrote is never built here.
 
+mod raw;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -24,6 +26,9 @@ const PARTS: [&str; 2] = ["chain", "scorer"];
 
 /// Builds a crate, a tenant, or a guest with a `build.sh`, and returns the
 /// components that now lie in its `build/`.
+///
+/// A build may do all that its author may, so raw inputs are looked at before
+/// and after it, and one that changed them is refused.
 pub(crate) fn build(path: &Path) -> CommandResult<Vec<PathBuf>> {
     if !path.is_dir() {
         return Err(
@@ -31,6 +36,13 @@ pub(crate) fn build(path: &Path) -> CommandResult<Vec<PathBuf>> {
                 .hint("name the directory of a crate or a tenant"),
         );
     }
+    let before = raw::look(path)?;
+    let built = build_parts(path);
+    raw::check_same(&before, &raw::look(path)?)?;
+    built
+}
+
+fn build_parts(path: &Path) -> CommandResult<Vec<PathBuf>> {
     if path.join("Cargo.toml").is_file() {
         return Ok(vec![build_crate(path, path)?]);
     }
