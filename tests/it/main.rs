@@ -4,6 +4,7 @@
 //! One binary, since each one links wasmtime anew.
 
 mod attacks;
+mod build;
 mod crowd;
 mod fakes;
 mod hostile;
@@ -11,6 +12,7 @@ mod languages;
 mod look;
 mod outside;
 mod program;
+mod quickstart;
 mod readme;
 mod replay;
 mod resume;

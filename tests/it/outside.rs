@@ -43,7 +43,7 @@ fn builds_and_runs(sdk: &str) {
         "rules.jsonl",
         "{\"match\": \"Dracula\", \"reply\": \"yes\"}\n{\"match\": \"\", \"reply\": \"no\"}",
     );
-    let (cases, provider) = (example("cases.jsonl"), format!("script:{rules}"));
+    let (cases, provider) = (example("datasets/train.jsonl"), format!("script:{rules}"));
     let run = desk.json(&[
         "run",
         component,

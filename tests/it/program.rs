@@ -10,6 +10,7 @@ use serde_json::Value;
 /// A home of its own, and a place to work in.
 pub(crate) struct Desk {
     dir: tempfile::TempDir,
+    variables: Vec<(&'static str, PathBuf)>,
 }
 
 /// How a command ended.
@@ -23,7 +24,14 @@ impl Desk {
     pub(crate) fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
+            variables: Vec::new(),
         }
+    }
+
+    /// Sets a variable of the environment for what is run.
+    pub(crate) fn with(mut self, name: &'static str, value: PathBuf) -> Self {
+        self.variables.push((name, value));
+        self
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -44,6 +52,7 @@ impl Desk {
             .args(args)
             .current_dir(self.dir.path())
             .env("FAPO_HOME", self.path("home"))
+            .envs(self.variables.iter().cloned())
             .stdin(Stdio::null());
         command
     }
@@ -136,7 +145,7 @@ fn the_quickstart_runs_over_its_cases() {
         "run",
         &quickstart(),
         "--cases",
-        &example("cases.jsonl"),
+        &example("datasets/train.jsonl"),
         "--provider",
         &script(),
         "--json",
@@ -195,7 +204,7 @@ fn the_quickstart_runs_over_its_cases() {
 fn the_same_answers_give_the_same_bytes() {
     let desk = Desk::new();
     let bytes = |workers: &str| {
-        let (component, cases, script) = (quickstart(), example("cases.jsonl"), script());
+        let (component, cases, script) = (quickstart(), example("datasets/train.jsonl"), script());
         let run = desk.json(&[
             "run",
             &component,
@@ -255,7 +264,7 @@ fn prompts_and_parameters_can_be_put_in_the_place_of_defaults() {
         "run",
         &quickstart(),
         "--cases",
-        &example("cases.jsonl"),
+        &example("datasets/train.jsonl"),
         "--provider",
         &format!("script:{rules}"),
         "--prompt",
@@ -272,7 +281,7 @@ fn prompts_and_parameters_can_be_put_in_the_place_of_defaults() {
 #[test]
 fn what_is_wrong_before_the_first_case_ends_with_2_and_says_what_to_do() {
     let desk = Desk::new();
-    let (component, cases, script) = (quickstart(), example("cases.jsonl"), script());
+    let (component, cases, script) = (quickstart(), example("datasets/train.jsonl"), script());
     let run = |more: &[&str]| {
         let args = [
             &["run", &component, "--cases", &cases, "--provider", &script][..],
@@ -383,7 +392,7 @@ fn the_world_failing_is_not_a_wrong_answer() {
         "rules.jsonl",
         "{\"match\": \"Dracula\", \"status\": 503}\n{\"match\": \"\", \"reply\": \"two\"}",
     );
-    let (cases, provider) = (example("cases.jsonl"), format!("script:{rules}"));
+    let (cases, provider) = (example("datasets/train.jsonl"), format!("script:{rules}"));
     let run = desk.json(&[
         "run",
         &quickstart(),

@@ -1,6 +1,6 @@
 //! The smallest whole tenant: a chain of two steps that answers a question from
 //! a passage, and a scorer that compares the answer with the expected one.
-//! `README.md` says how to run it.
+//! `docs/` says how to work on it.
 
 mod chain;
 mod scorer;

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use fapo_core::case::Case;
-use fapo_core::config::ProviderSettings;
+use fapo_core::config::{EvalConfig, ProviderSettings};
 use fapo_core::manifest::Role;
 use fapo_core::settings::Overrides;
+use fapo_core::split::Split;
 
 use super::{limit, load, pair, runtime};
 use crate::dataset::{Place, Selection, Source};
@@ -14,13 +15,14 @@ use crate::home::Home;
 use crate::ledger::HeldOut;
 use crate::prepare::{self, Loaded, Settled, Told, Wanted};
 use crate::providers::Named;
+use crate::tenant::{Cases, Tenant};
 use crate::{guests, manifest, providers, report, workspace};
 
 /// Run a component's chain, and its scorer, over cases
 ///
-/// Give a component, or the directory of a guest: that one is built first, and
-/// its cases.jsonl and script.jsonl are used unless others are named. Cases are
-/// JSON lines with case_id and context, and maybe task_type, expected, metadata
+/// Give a component, or the directory of a guest: that one is built first. If it
+/// is a tenant, its training cases are run with the provider of its default
+/// config, unless others are named. Cases are JSON lines with case_id and context, and maybe task_type, expected, metadata
 /// and template_fields. What happens inside a case is data: the program ends
 /// with 0 whatever the guests do, and with 2 when something is wrong before the
 /// first case.
@@ -73,13 +75,13 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
     let guest = Guest::find(&args)?;
     let grants = manifest::grants(&home, guest.manifest.as_deref(), &args.limits)?;
     let held_out = HeldOut::of_all(&home)?;
-    let source = match (&args.input, &guest.cases) {
-        (Some(json), _) => {
+    let source = match (&args.input, &args.cases, &guest.tenant) {
+        (Some(json), ..) => {
             let case = given(json)?;
             held_out.check(&case, 1, "--input")?;
             Source::Given(Box::new(case))
         }
-        (None, Some(file)) => {
+        (None, Some(file), _) => {
             let shown = file.display().to_string();
             Source::open(
                 Place::Path(file.clone()),
@@ -87,14 +89,27 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
                 |case, line| held_out.check(case, line, &shown),
             )?
         }
-        (None, None) => {
+        (None, None, Some((tenant, config))) => {
+            let train = Cases {
+                split: Some(Split::Train),
+                ..Cases::default()
+            };
+            tenant.source(&train, config)?.0
+        }
+        (None, None, None) => {
             return Err(CommandError::person("there is nothing to run it on")
                 .hint("name a dataset with `--cases FILE`, or give one case with `--input JSON`"));
         }
     };
     let overrides = overrides(&args)?;
-    let open = |name: &str| providers::open(name, &Named::ByPerson, &ProviderSettings::default());
-    let provider = guest.provider.as_deref().map(open).transpose()?;
+    let provider = match (&args.provider, &guest.tenant) {
+        (Some(name), _) => {
+            let settings = ProviderSettings::default();
+            Some(providers::open(name, &Named::ByPerson, &settings)?)
+        }
+        (None, Some((tenant, config))) => tenant.provider(None, config)?,
+        (None, None) => None,
+    };
     runtime()?.block_on(async {
         let sandbox = home.sandbox(grants.limits.stack_bytes_max)?;
         let component = load(&sandbox, &guest.component, &grants.limits).await?;
@@ -147,8 +162,8 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
 struct Guest {
     component: PathBuf,
     manifest: Option<PathBuf>,
-    cases: Option<PathBuf>,
-    provider: Option<String>,
+    /// The tenant whose directory was named, with its default config.
+    tenant: Option<(Tenant, EvalConfig)>,
 }
 
 impl Guest {
@@ -160,8 +175,7 @@ impl Guest {
                     .manifest
                     .clone()
                     .or_else(|| manifest::beside(&args.path)),
-                cases: args.cases.clone(),
-                provider: args.provider.clone(),
+                tenant: None,
             });
         }
         let mut components = guests::build(&args.path)?;
@@ -175,13 +189,19 @@ impl Guest {
                 .hint("name one of those that `fapo-host build` printed"));
             }
         };
-        let file = |name: &str| Some(args.path.join(name)).filter(|path| path.is_file());
-        let script = || file("script.jsonl").map(|path| format!("script:{}", path.display()));
+        let own = Some(args.path.join(manifest::MANIFEST)).filter(|path| path.is_file());
+        let tenant = match &own {
+            Some(_) => {
+                let tenant = Tenant::open(&args.path)?;
+                let config = tenant.config(None, &[])?;
+                Some((tenant, config))
+            }
+            None => None,
+        };
         Ok(Self {
             component,
-            manifest: args.manifest.clone().or_else(|| file(manifest::MANIFEST)),
-            cases: args.cases.clone().or_else(|| file("cases.jsonl")),
-            provider: args.provider.clone().or_else(script),
+            manifest: args.manifest.clone().or(own),
+            tenant,
         })
     }
 
