@@ -9,6 +9,7 @@ mod doctor;
 mod eval;
 mod inspect;
 mod limits;
+mod new;
 mod rescore;
 mod run;
 mod runs;
@@ -41,6 +42,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::Args),
     Build(build::Args),
     Run(run::Args),
     Check(check::Args),
@@ -63,6 +65,7 @@ enum Command {
 /// Runs the command that was asked for.
 pub(crate) fn run(cli: Cli) -> CommandResult<Exit> {
     match cli.command {
+        Command::New(args) => new::run(&args),
         Command::Build(args) => build::run(&args),
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(&args),

@@ -35,6 +35,7 @@ mod look;
 mod commands;
 mod guests;
 mod shipped;
+mod templates;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ mod fakes;
 mod hostile;
 mod languages;
 mod look;
+mod new;
 mod outside;
 mod program;
 mod quickstart;
