@@ -132,7 +132,7 @@ limits! {
     /// CPU time of compiling, beside `compile_cpu_ms_per_mib`.
     compile_cpu_ms_max = 3_000, up to 60_000;
     /// CPU time of compiling for each MiB of the component.
-    compile_cpu_ms_per_mib = 700, up to 10_000;
+    compile_cpu_ms_per_mib = 1_500, up to 10_000;
     /// Address space of the process that compiles, beside eight times the component's size.
     compile_memory_bytes_max = 768 * MIB, up to 4096 * MIB;
 
