@@ -78,23 +78,24 @@ fn sides(found: &Comparison) -> String {
     );
     let mut line = |name: &str, digits: usize, of: &dyn Fn(&Totals) -> Option<f64>| {
         let (a, b) = (of(a), of(b));
-        if [a, b].iter().all(|side| side.is_none_or(|n| n == 0.0)) {
+        let is_nothing = [a, b].iter().all(|side| side.is_none_or(|n| n == 0.0));
+        if is_nothing && name != COST {
             return;
         }
         let shown = |n: Option<f64>| n.map_or("–".into(), |n| format!("{n:.digits$}"));
-        let less = a.zip(b).map(|(a, b)| b - a);
-        let less = less.map_or("–".into(), |n| format!("{n:+.digits$}"));
+        let less = a.zip(b).map(|(a, b)| signed(b - a, digits));
+        let less = less.unwrap_or("–".into());
         let _ = writeln!(text, "| {name} | {} | {} | {less} |", shown(a), shown(b));
     };
     let latency = |of: fn(Latency) -> f64| move |t: &Totals| t.latency_ms.map(of);
-    line("cost (USD)", 4, &|t| t.cost_usd);
+    line(COST, 4, &|t| t.cost_usd);
     line("calls", 0, &|t| Some(t.calls as f64));
     line("input tokens", 0, &|t| Some(t.input_tokens as f64));
     line("output tokens", 0, &|t| Some(t.output_tokens as f64));
     line("CPU of the guests (s)", 2, &|t| Some(t.guest_cpu_s));
-    line("latency, mean (ms)", 0, &latency(|l| l.mean));
-    line("latency, median (ms)", 0, &latency(|l| l.p50));
-    line("latency, 95th percentile (ms)", 0, &latency(|l| l.p95));
+    line("latency, mean (ms)", 1, &latency(|l| l.mean));
+    line("latency, median (ms)", 1, &latency(|l| l.p50));
+    line("latency, 95th percentile (ms)", 1, &latency(|l| l.p95));
     line("steps", 0, &|t| Some(t.steps as f64));
     line("model calls per case", 2, &|t| Some(t.model_calls_per_case));
     line("searches per case", 2, &|t| Some(t.searches_per_case));
@@ -102,6 +103,20 @@ fn sides(found: &Comparison) -> String {
     line("component (bytes)", 0, &|t| Some(t.component_bytes as f64));
     text.push('\n');
     text
+}
+
+/// What is told even where it is nothing.
+const COST: &str = "cost (USD)";
+
+/// Returns a difference with its sign; what rounds to nothing has none to speak of.
+fn signed(n: f64, digits: usize) -> String {
+    let text = format!("{n:+.digits$}");
+    let is_zero = text.trim_start_matches(['+', '-', '0', '.']).is_empty();
+    if is_zero {
+        text.replace('-', "+")
+    } else {
+        text
+    }
 }
 
 /// The difference in words.
