@@ -156,18 +156,7 @@ fn unavailable(error: io::Error) -> ArtifactError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fapo_core::manifest::Role;
-
-    fn site(case: &str) -> CallSite {
-        CallSite {
-            role: Role::Chain,
-            case: case.into(),
-            repeat: 1,
-            step: "s".into(),
-            visit: 1,
-            seq: 0,
-        }
-    }
+    use crate::trial::site;
 
     #[tokio::test]
     async fn a_case_reads_back_its_own_and_no_other() {

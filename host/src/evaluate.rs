@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use fapo_core::artifact::{CallRow, ResultRow, TimingRow};
+use fapo_core::artifact::{CallRow, Ran, ResultRow, TimingRow};
 use fapo_core::case::Case;
 use fapo_core::manifest::Role;
 use fapo_core::outcome::{Failure, Outcome};
 use fapo_core::run::Status;
+use fapo_core::score::Score;
 use fapo_core::settings::Settings;
-use fapo_core::trace::{Call, CaseTrace};
+use fapo_core::trace::{Call, CaseTrace, Span};
 use fapo_sandbox::Attempt;
 use fapo_sandbox::tenant::{Graded, GuestRun, Tenant, Used};
 use tokio::sync::Semaphore;
@@ -222,8 +223,25 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    /// Puts together what chain and scorer left of a row.
-    pub(crate) fn new(row: ResultRow, timing: TimingRow, calls: Vec<CallRow>) -> Self {
+    /// Puts together what chain and scorer left of a row. What the scorer took
+    /// is added to the chain's timing, and its calls come after the chain's.
+    pub(crate) fn new(
+        case: &Case,
+        ran: (&Ran<Outcome>, &CaseTrace),
+        scored: Option<&GuestRun<Score>>,
+        timing: TimingRow,
+        mut calls: Vec<CallRow>,
+    ) -> Self {
+        let repeat = timing.repeat;
+        let told = scored.map(|scored| (&scored.result, &scored.trace));
+        let row = ResultRow::new(case, repeat, ran, told, scored.is_some());
+        let judged = scored.map_or(&[][..], |scored| &scored.trace.calls);
+        calls.extend(CallRow::of(&case.id, repeat, Role::Scorer, judged));
+        let timing = TimingRow {
+            scorer_cpu_us: scored.map_or(0, |scored| scored.used.cpu_us),
+            judge_timings: spans(judged),
+            ..timing
+        };
         Self {
             lines: Lines::new(&row, &timing, &calls),
             row,
@@ -274,26 +292,12 @@ async fn run_case(plan: &Plan, case: &Case, repeat: u32, asked: Instant) -> Done
         &ran.trace,
     )
     .await;
-    let row = ResultRow::new(
-        case,
-        repeat,
-        (&ran.result, &ran.trace),
-        scored
-            .as_ref()
-            .map(|scored| (&scored.result, &scored.trace)),
-        scored.is_some(),
-    );
-    let judged = scored
-        .as_ref()
-        .map_or(&[][..], |scored| &scored.trace.calls);
-    let spans = |calls: &[Call]| calls.iter().map(|call| call.span).collect();
     let timing = TimingRow {
         case_id: case.id.clone(),
         repeat,
         queue_us: (began - asked).as_micros() as u64,
         wall_us: began.elapsed().as_micros() as u64,
         chain_cpu_us: ran.used.cpu_us,
-        scorer_cpu_us: scored.as_ref().map_or(0, |scored| scored.used.cpu_us),
         chain_memory_bytes: ran.used.memory_bytes,
         step_timings: ran
             .trace
@@ -302,12 +306,20 @@ async fn run_case(plan: &Plan, case: &Case, repeat: u32, asked: Instant) -> Done
             .map(|v| (v.step.clone(), v.visit, v.span))
             .collect(),
         call_timings: spans(&ran.trace.calls),
-        judge_timings: spans(judged),
+        ..TimingRow::default()
     };
-    let calls = CallRow::of(&case.id, repeat, Role::Chain, &ran.trace.calls)
-        .chain(CallRow::of(&case.id, repeat, Role::Scorer, judged))
-        .collect();
-    Done::new(row, timing, calls)
+    let calls = CallRow::of(&case.id, repeat, Role::Chain, &ran.trace.calls).collect();
+    Done::new(
+        case,
+        (&ran.result, &ran.trace),
+        scored.as_ref(),
+        timing,
+        calls,
+    )
+}
+
+fn spans(calls: &[Call]) -> Vec<Span> {
+    calls.iter().map(|call| call.span).collect()
 }
 
 /// Grades what a chain made of a case: an empty outcome, where it failed.
@@ -320,7 +332,7 @@ pub(crate) async fn score(
     attempt: Attempt,
     result: &Result<Outcome, Failure>,
     trace: &CaseTrace,
-) -> Option<GuestRun<fapo_core::score::Score>> {
+) -> Option<GuestRun<Score>> {
     let scorer = scorer.filter(|_| case.is_labelled())?;
     let pipeline = Graded::Pipeline {
         outcome: result.as_ref().cloned().unwrap_or_default(),

@@ -281,6 +281,7 @@ fn asked(site: &CallSite, request: &GenerateRequest) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trial::site;
     use fapo_core::call::{Choice, Completion, FinishReason, Usage};
     use fapo_core::message::{ContentPart, Message, Speaker};
 
@@ -310,17 +311,6 @@ mod tests {
     impl Provider for Silent {
         fn generate(&self, _: CallSite, _: Arc<GenerateRequest>) -> Answer<Delivery> {
             Box::pin(std::future::pending())
-        }
-    }
-
-    fn site(case: &str, seq: u32) -> CallSite {
-        CallSite {
-            role: Role::Chain,
-            case: case.into(),
-            repeat: 1,
-            step: "s".into(),
-            visit: 1,
-            seq,
         }
     }
 
@@ -354,23 +344,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let counting: Arc<dyn Provider> = Arc::new(Counting::default());
         let first = journaled(dir.path(), counting.clone());
-        assert_eq!(text(first.generate(site("a", 0), says("x")).await), "0");
-        assert_eq!(
-            text(first.generate(site("finished", 0), says("x")).await),
-            "1"
-        );
+        assert_eq!(text(first.generate(site("a"), says("x")).await), "0");
+        assert_eq!(text(first.generate(site("finished"), says("x")).await), "1");
         drop(first);
         let again = journaled(dir.path(), counting);
-        assert_eq!(text(again.generate(site("a", 0), says("x")).await), "0");
+        assert_eq!(text(again.generate(site("a"), says("x")).await), "0");
         assert_eq!(
-            text(again.generate(site("a", 0), says("x")).await),
+            text(again.generate(site("a"), says("x")).await),
             "2",
             "an answer is taken once"
         );
-        assert_eq!(
-            text(again.generate(site("finished", 0), says("x")).await),
-            "3"
-        );
+        assert_eq!(text(again.generate(site("finished"), says("x")).await), "3");
     }
 
     #[tokio::test]
@@ -378,20 +362,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let counting: Arc<dyn Provider> = Arc::new(Counting::default());
         let first = journaled(dir.path(), counting.clone());
-        first.generate(site("a", 0), says("x")).await;
+        first.generate(site("a"), says("x")).await;
         let again = journaled(dir.path(), counting);
-        assert_eq!(text(again.generate(site("a", 0), says("y")).await), "1");
+        assert_eq!(text(again.generate(site("a"), says("y")).await), "1");
     }
 
     #[tokio::test]
     async fn a_question_without_an_answer_may_have_been_paid_for() {
         let dir = tempfile::tempdir().unwrap();
         let silent = journaled(dir.path(), Arc::new(Silent));
-        let mut waiting = silent.generate(site("a", 0), says("x"));
+        let mut waiting = silent.generate(site("a"), says("x"));
         assert!(poll_once(&mut waiting).await.is_none());
         let again = journaled(dir.path(), Arc::new(Counting::default()));
         assert_eq!(again.journal.maybe_paid(), 1);
-        assert_eq!(text(again.generate(site("a", 0), says("x")).await), "0");
+        assert_eq!(text(again.generate(site("a"), says("x")).await), "0");
         let last = journaled(dir.path(), Arc::new(Counting::default()));
         assert_eq!(last.journal.maybe_paid(), 1, "it stays so");
     }
@@ -401,13 +385,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let counting: Arc<dyn Provider> = Arc::new(Counting::default());
         let first = journaled(dir.path(), counting.clone());
-        first.generate(site("a", 0), says("x")).await;
-        first.generate(site("b", 0), says("x")).await;
+        first.generate(site("a"), says("x")).await;
+        first.generate(site("b"), says("x")).await;
         let path = dir.path().join(NAME);
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 10]).unwrap();
         let again = journaled(dir.path(), counting);
-        assert_eq!(text(again.generate(site("a", 0), says("x")).await), "0");
-        assert_eq!(text(again.generate(site("b", 0), says("x")).await), "2");
+        assert_eq!(text(again.generate(site("a"), says("x")).await), "0");
+        assert_eq!(text(again.generate(site("b"), says("x")).await), "2");
     }
 }

@@ -35,7 +35,10 @@ mod look;
 mod commands;
 mod guests;
 mod shipped;
+
 mod templates;
+#[cfg(test)]
+mod trial;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -24,9 +24,10 @@ use crate::workspace::Workspace;
 
 mod again;
 mod cases;
+mod order;
 
-pub(crate) use again::pace;
 pub(crate) use cases::Cases;
+pub(crate) use order::{Asked, Order};
 
 /// The config of a tenant that is used when none is named.
 const CONFIG: &str = "configs/default.json";
@@ -336,14 +337,4 @@ impl Tenant {
             run_id: config.run_id.clone(),
         })
     }
-}
-
-/// What a command asks of a run, beside the config.
-#[derive(Clone, Debug)]
-pub(crate) struct Asked {
-    pub(crate) variant: VariantId,
-    pub(crate) cases: Cases,
-    pub(crate) provider: Option<String>,
-    pub(crate) repeats: Option<u32>,
-    pub(crate) workers: Option<u16>,
 }

@@ -153,10 +153,12 @@ impl Workspace {
         let named = self.named("output_dir", folder)?;
         check_not_raw(&self.path.join(folder))?;
         // A link out of the directory is not followed, as in reading.
-        self.dir
-            .create_dir_all(folder)
-            .and_then(|()| self.dir.open_dir(folder))
-            .map_err(|error| named.error("make", error))?;
+        match self.dir.open_dir(folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(named.error("open", error));
+            }
+            _ => {}
+        }
         Ok(self.path.join(folder))
     }
 }

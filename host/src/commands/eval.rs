@@ -1,17 +1,15 @@
 //! `fapo-host eval`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use fapo_core::split::Split;
 use fapo_core::variant::VariantId;
 
 use super::{pair, runtime, variant_id};
 use crate::exit::{CommandResult, Exit};
-use crate::prepare::{self, Place, Settled, Told};
+use crate::prepare::{self, Told};
 use crate::report;
-use crate::run_dir::Written;
-use crate::tenant::{self, Asked, Cases, Tenant};
-use crate::workspace;
+use crate::tenant::{Asked, Cases, Order, Tenant};
 
 /// Evaluate a variant of a tenant on its cases
 ///
@@ -75,39 +73,27 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> CommandResult<Exit> {
     let tenant = Tenant::open(&args.path)?;
-    let resumed = args
-        .resume
-        .as_deref()
-        .map(|run| find(&tenant, run))
-        .transpose()?;
+    let resumed = args.resume.as_deref().map(|run| tenant.find_run(run));
+    let order = Order {
+        resumed: resumed.transpose()?,
+        asked: Asked {
+            variant: args.variant.unwrap_or_else(VariantId::baseline),
+            cases: Cases {
+                split: args.split,
+                file: args.cases,
+                limit: args.limit,
+            },
+            provider: args.provider,
+            repeats: args.repeats,
+            workers: args.workers,
+        },
+        config: args.config,
+        set: args.set,
+        out: args.out,
+    };
     runtime()?.block_on(async {
         let sandbox = tenant.home.sandbox(tenant.grants.limits.stack_bytes_max)?;
-        let (wanted, output_dir) = match &resumed {
-            Some(written) => {
-                let pace = tenant::pace(&args.set)?;
-                let before = &written.config;
-                let wanted = tenant.wanted_again(&sandbox, before, &pace, args.workers);
-                (wanted.await?, None)
-            }
-            None => {
-                let config = tenant.config(args.config.as_deref(), &args.set)?;
-                let asked = Asked {
-                    variant: args.variant.unwrap_or_else(VariantId::baseline),
-                    cases: Cases {
-                        split: args.split,
-                        file: args.cases,
-                        limit: args.limit,
-                    },
-                    provider: args.provider,
-                    repeats: args.repeats,
-                    workers: args.workers,
-                };
-                let wanted = tenant.wanted(&sandbox, &config, &asked).await?;
-                (wanted, config.output_dir)
-            }
-        };
-        let settled = Settled::new(&sandbox, wanted).await?;
-        settled.validate().await?;
+        let (settled, place) = tenant.settle(&sandbox, order).await?;
         if args.dry_run {
             let forecast = settled.dry_run().await?;
             match args.json {
@@ -116,17 +102,6 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
             }
             return Ok(Exit::Done);
         }
-        let place = match (resumed, args.out) {
-            (Some(written), _) => Place::Resumed(written.path),
-            (None, Some(dir)) => {
-                workspace::check_not_raw(&dir)?;
-                Place::New(dir)
-            }
-            (None, None) => {
-                let runs = tenant.workspace.runs(output_dir.as_deref())?;
-                Place::Below(runs, settled.name())
-            }
-        };
         let told = Told {
             shows_progress: true,
             before_it_runs: None,
@@ -138,15 +113,6 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
         }
         Ok(prepare::exit(summary.status))
     })
-}
-
-/// Finds a run by its directory, or by its name among those of a tenant.
-pub(crate) fn find(tenant: &Tenant, run: &Path) -> CommandResult<Written> {
-    let named = tenant.workspace.path().join("evals").join(run);
-    match run.is_dir() || !named.is_dir() {
-        true => Written::open(run),
-        false => Written::open(&named),
-    }
 }
 
 /// Reads a split that `eval` may read.

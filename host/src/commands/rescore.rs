@@ -238,29 +238,13 @@ impl Output {
         };
         let attempt = evaluate::attempt(case, repeat);
         let scored = evaluate::score(Some(scorer), profile, case, attempt, &ran, &trace).await;
-        let row = ResultRow::new(
+        Done::new(
             case,
-            repeat,
             (&ran, &trace),
-            scored
-                .as_ref()
-                .map(|scored| (&scored.result, &scored.trace)),
-            scored.is_some(),
-        );
-        let judged = scored
-            .as_ref()
-            .map_or(&[][..], |scored| &scored.trace.calls);
-        let timing = TimingRow {
-            scorer_cpu_us: scored.as_ref().map_or(0, |scored| scored.used.cpu_us),
-            judge_timings: judged.iter().map(|call| call.span).collect(),
-            ..self.timing
-        };
-        let calls = self
-            .calls
-            .into_iter()
-            .chain(CallRow::of(&case.id, repeat, Role::Scorer, judged))
-            .collect();
-        Done::new(row, timing, calls)
+            scored.as_ref(),
+            self.timing,
+            self.calls,
+        )
     }
 }
 

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use fapo_core::split::Split;
 use fapo_core::variant::VariantId;
 
-use super::{eval, pair, runtime, variant_id};
+use super::{pair, runtime, variant_id};
 use crate::exit::{CommandError, CommandResult, Exit};
 use crate::ledger::Ledger;
-use crate::prepare::{self, Place, Settled, Told};
+use crate::prepare::{self, Told};
 use crate::report;
-use crate::tenant::{self, Asked, Cases, Tenant};
-use crate::workspace;
+use crate::tenant::{Asked, Cases, Order, Tenant};
 
 /// Read a tenant's test set, once, and tell what a variant makes of it
 ///
@@ -65,11 +64,8 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
         ))
         .hint("name it as `test = \"datasets/test.jsonl\"` in `[datasets]` of `tenant.toml`"));
     };
-    let resumed = args
-        .resume
-        .as_deref()
-        .map(|run| eval::find(&tenant, run))
-        .transpose()?;
+    let resumed = args.resume.as_deref().map(|run| tenant.find_run(run));
+    let resumed = resumed.transpose()?;
     if let Some(written) = &resumed
         && written.config.split != Some(Split::Test)
     {
@@ -84,46 +80,28 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
     if args.reason.is_none() && resumed.is_none() {
         tenant.ledger.check_unread(&set)?;
     }
+    let goes_on = resumed.is_some();
+    let order = Order {
+        resumed,
+        asked: Asked {
+            variant: variant.clone(),
+            cases: Cases {
+                split: Some(Split::Test),
+                ..Cases::default()
+            },
+            provider: args.provider,
+            repeats: args.repeats,
+            workers: args.workers,
+        },
+        config: args.config,
+        set: args.set,
+        out: args.out,
+    };
     runtime()?.block_on(async {
         let sandbox = tenant.home.sandbox(tenant.grants.limits.stack_bytes_max)?;
-        let (wanted, output_dir) = match &resumed {
-            Some(written) => {
-                let pace = tenant::pace(&args.set)?;
-                let before = &written.config;
-                let wanted = tenant.wanted_again(&sandbox, before, &pace, args.workers);
-                (wanted.await?, None)
-            }
-            None => {
-                let config = tenant.config(args.config.as_deref(), &args.set)?;
-                let asked = Asked {
-                    variant: variant.clone(),
-                    cases: Cases {
-                        split: Some(Split::Test),
-                        ..Cases::default()
-                    },
-                    provider: args.provider,
-                    repeats: args.repeats,
-                    workers: args.workers,
-                };
-                let wanted = tenant.wanted(&sandbox, &config, &asked).await?;
-                (wanted, config.output_dir)
-            }
-        };
-        let settled = Settled::new(&sandbox, wanted).await?;
-        settled.validate().await?;
-        let place = match (&resumed, args.out) {
-            (Some(written), _) => Place::Resumed(written.path.clone()),
-            (None, Some(dir)) => {
-                workspace::check_not_raw(&dir)?;
-                Place::New(dir)
-            }
-            (None, None) => {
-                let runs = tenant.workspace.runs(output_dir.as_deref())?;
-                Place::Below(runs, settled.name())
-            }
-        };
+        let (settled, place) = tenant.settle(&sandbox, order).await?;
         let ledger: Ledger = tenant.ledger;
-        let (reason, goes_on) = (args.reason, resumed.is_some());
+        let reason = args.reason;
         let note = move |dir: &Path| match goes_on {
             true => ledger.reading_of(&set, dir),
             false => ledger.read(&set, variant.as_str(), dir, reason.as_deref()),

@@ -377,6 +377,7 @@ impl Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trial;
     use fapo_core::message::{ContentPart, Message};
 
     fn script(rules: &str) -> Script {
@@ -399,12 +400,8 @@ mod tests {
             ..GenerateRequest::default()
         };
         let site = CallSite {
-            role: Role::Chain,
-            case: "a".into(),
             repeat,
-            step: "s".into(),
-            visit: 1,
-            seq: 0,
+            ..trial::site("a")
         };
         let completion = script.answer(&site, &request).1?;
         Ok(completion.choices[0].text.as_str().into())

@@ -121,6 +121,7 @@ fn wait(retry: &RetrySettings, site: &CallSite, attempt: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trial::site;
     use fapo_core::config::RateSettings;
     use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
@@ -152,17 +153,6 @@ mod tests {
         }
     }
 
-    fn site() -> CallSite {
-        CallSite {
-            role: Role::Chain,
-            case: "a".into(),
-            repeat: 1,
-            step: "s".into(),
-            visit: 1,
-            seq: 0,
-        }
-    }
-
     fn ask(fails: u32, settings: &ProviderSettings) -> (Arc<Failing>, Arc<dyn Provider>) {
         let failing = Arc::new(Failing {
             fails,
@@ -185,11 +175,11 @@ mod tests {
     #[tokio::test]
     async fn a_failure_of_the_world_is_retried_and_no_other() {
         let (_, provider) = ask(2, &retrying(4));
-        let delivery = provider.generate(site(), Arc::default()).await;
+        let delivery = provider.generate(site("a"), Arc::default()).await;
         assert_eq!(delivery.receipt.attempts, 3);
         assert!(matches!(delivery.answer, Err(ProviderError::Other(_))));
         let (failing, provider) = ask(9, &retrying(4));
-        let delivery = provider.generate(site(), Arc::default()).await;
+        let delivery = provider.generate(site("a"), Arc::default()).await;
         assert!(matches!(
             delivery.answer,
             Err(ProviderError::Unavailable(_))
@@ -208,7 +198,7 @@ mod tests {
         };
         let (failing, provider) = ask(0, &settings);
         let all: Vec<_> = (0..10)
-            .map(|_| tokio::spawn(provider.generate(site(), Arc::default())))
+            .map(|_| tokio::spawn(provider.generate(site("a"), Arc::default())))
             .collect();
         for one in all {
             one.await.unwrap();
@@ -224,7 +214,7 @@ mod tests {
             wait_ms_max: 300,
         };
         for (attempt, longest) in [(1, 100), (2, 200), (3, 300), (60, 300)] {
-            let wait = wait(&retry, &site(), attempt).as_millis();
+            let wait = wait(&retry, &site("a"), attempt).as_millis();
             assert!((longest / 2..=longest).contains(&wait), "{attempt}: {wait}");
         }
     }

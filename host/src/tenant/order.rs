@@ -1,0 +1,79 @@
+//! An order of a command: a run that is to begin, or one that is to go on.
+
+use std::path::{Path, PathBuf};
+
+use fapo_core::variant::VariantId;
+use fapo_sandbox::Sandbox;
+
+use super::again::pace;
+use super::{Cases, Tenant};
+use crate::exit::CommandResult;
+use crate::prepare::{Place, Settled};
+use crate::run_dir::Written;
+use crate::workspace;
+
+/// What a command orders.
+pub(crate) struct Order {
+    /// The run that is to go on; then of what was asked the workers alone count.
+    pub(crate) resumed: Option<Written>,
+    pub(crate) asked: Asked,
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) set: Vec<(String, String)>,
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// What a command asks of a run, beside the config.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) variant: VariantId,
+    pub(crate) cases: Cases,
+    pub(crate) provider: Option<String>,
+    pub(crate) repeats: Option<u32>,
+    pub(crate) workers: Option<u16>,
+}
+
+impl Tenant {
+    /// Settles an order: what is run, with every case checked, and where it goes.
+    pub(crate) async fn settle(
+        &self,
+        sandbox: &Sandbox,
+        order: Order,
+    ) -> CommandResult<(Settled, Place)> {
+        let (wanted, output_dir) = match &order.resumed {
+            Some(written) => {
+                let pace = pace(&order.set)?;
+                let before = &written.config;
+                let wanted = self.wanted_again(sandbox, before, &pace, order.asked.workers);
+                (wanted.await?, None)
+            }
+            None => {
+                let config = self.config(order.config.as_deref(), &order.set)?;
+                let wanted = self.wanted(sandbox, &config, &order.asked).await?;
+                (wanted, config.output_dir)
+            }
+        };
+        let settled = Settled::new(sandbox, wanted).await?;
+        settled.validate().await?;
+        let place = match (order.resumed, order.out) {
+            (Some(written), _) => Place::Resumed(written.path),
+            (None, Some(dir)) => {
+                workspace::check_not_raw(&dir)?;
+                Place::New(dir)
+            }
+            (None, None) => {
+                let runs = self.workspace.runs(output_dir.as_deref())?;
+                Place::Below(runs, settled.name())
+            }
+        };
+        Ok((settled, place))
+    }
+
+    /// Finds a run by its directory, or by its name among those of the tenant.
+    pub(crate) fn find_run(&self, run: &Path) -> CommandResult<Written> {
+        let named = self.workspace.path().join("evals").join(run);
+        match run.is_dir() || !named.is_dir() {
+            true => Written::open(run),
+            false => Written::open(&named),
+        }
+    }
+}
