@@ -13,30 +13,35 @@ mod ledger;
 mod manifest;
 mod workspace;
 
-mod artifacts;
 mod dataset;
+
+mod artifacts;
 mod journal;
 mod providers;
 mod seed;
 
 mod tenant;
 
+mod prepare;
+
 mod evaluate;
 mod in_order;
-mod prepare;
-mod report;
-mod run_dir;
 mod stop;
+
+mod run_dir;
 mod tally;
+
+mod report;
 
 mod html;
 mod look;
 
 mod commands;
+
 mod guests;
 mod shipped;
-
 mod templates;
+
 #[cfg(test)]
 mod trial;
 

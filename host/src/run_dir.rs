@@ -2,24 +2,23 @@
 //! appended while it runs, in the order of the dataset, and what it came to is
 //! written last. Whole files appear under their names at once.
 
-use std::collections::HashSet;
+mod resumed;
+mod written;
+
 use std::fs::{self, File, OpenOptions};
-use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fapo_core::artifact::{CallRow, ResultRow, TimingRow};
-use fapo_core::case::CaseId;
 use fapo_core::digest::hex;
-use fapo_core::run::{FORMAT, RunConfig};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::exit::{CommandError, CommandResult, file_error};
-use crate::tally::Tally;
+
+pub(crate) use resumed::Finished;
+pub(crate) use written::Written;
 
 /// How long rows may lie in memory: a slow run shows each as it comes, and a
 /// fast one is not held up by its disk.
@@ -120,55 +119,6 @@ impl RunDir {
             "`{}` is full of runs",
             parent.display()
         )))
-    }
-
-    /// Opens a run to go on with it, adds up what it has, and returns what is
-    /// finished: rows that were written in part are taken away.
-    pub(crate) fn resume(path: &Path, tally: &mut Tally) -> CommandResult<(Self, Finished)> {
-        let mut dir = Self::open(path)?;
-        let mut finished = Finished::default();
-        let [calls, timings, results] = &mut dir.files;
-        let io = |error| file_error("read", path, error);
-        cut(&mut results.file, |line| {
-            let row: Option<ResultRow> = serde_json::from_slice(line).ok();
-            // What the world failed is asked again, and all after it comes from
-            // the journal.
-            row.filter(|row| row.world_failure.is_none())
-                .is_some_and(|row| {
-                    finished.add(&row.case_id, row.repeat);
-                    tally.add(&row);
-                    true
-                })
-        })
-        .map_err(io)?;
-        let mut n_timings = 0;
-        cut(&mut timings.file, |line| {
-            let row: Option<TimingRow> = serde_json::from_slice(line).ok();
-            row.filter(|_| n_timings < finished.n_rows())
-                .is_some_and(|row| {
-                    n_timings += 1;
-                    tally.add_timing(&row);
-                    true
-                })
-        })
-        .map_err(io)?;
-        cut(&mut calls.file, |line| {
-            let row: Option<CallRow> = serde_json::from_slice(line).ok();
-            row.filter(|row| finished.has(&row.case_id, row.repeat))
-                .is_some_and(|row| {
-                    tally.add_call(&row);
-                    true
-                })
-        })
-        .map_err(io)?;
-        if n_timings < finished.n_rows() {
-            return Err(CommandError::person(format!(
-                "`{}` cannot be resumed: `{TIMINGS}` has fewer rows than `{RESULTS}`",
-                path.display()
-            ))
-            .hint("run it anew"));
-        }
-        Ok((dir, finished))
     }
 
     fn open(path: &Path) -> CommandResult<Self> {
@@ -283,51 +233,6 @@ impl RunDir {
     }
 }
 
-/// The rows that an earlier process of a run has finished, as hashes: a hundred
-/// thousand of them take a megabyte.
-#[derive(Default)]
-pub(crate) struct Finished {
-    hasher: RandomState,
-    rows: HashSet<u64>,
-}
-
-impl Finished {
-    fn hash(&self, case: &CaseId, repeat: u32) -> u64 {
-        self.hasher.hash_one((case.as_str(), repeat))
-    }
-
-    fn add(&mut self, case: &CaseId, repeat: u32) {
-        self.rows.insert(self.hash(case, repeat));
-    }
-
-    /// Tells whether a row is there.
-    pub(crate) fn has(&self, case: &CaseId, repeat: u32) -> bool {
-        !self.rows.is_empty() && self.rows.contains(&self.hash(case, repeat))
-    }
-
-    pub(crate) fn n_rows(&self) -> usize {
-        self.rows.len()
-    }
-}
-
-/// Keeps the lines of a file up to the first that is not wanted, and stands at
-/// their end.
-fn cut(file: &mut File, mut keep: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
-    file.seek(io::SeekFrom::Start(0))?;
-    let mut reader = BufReader::new(&*file);
-    let (mut line, mut kept) = (Vec::new(), 0);
-    loop {
-        line.clear();
-        let read = reader.read_until(b'\n', &mut line)?;
-        if read == 0 || line.last() != Some(&b'\n') || !keep(&line) {
-            break;
-        }
-        kept += read as u64;
-    }
-    file.set_len(kept)?;
-    file.seek(io::SeekFrom::End(0)).map(|_| ())
-}
-
 fn digest_of(path: &Path) -> io::Result<(u64, String)> {
     let mut file = File::open(path)?;
     let (mut digest, mut bytes) = (Sha256::new(), 0);
@@ -342,118 +247,10 @@ fn digest_of(path: &Path) -> io::Result<(u64, String)> {
     }
 }
 
-/// A run that was written, for reading.
-pub(crate) struct Written {
-    pub(crate) path: PathBuf,
-    pub(crate) config: RunConfig,
-}
-
-impl Written {
-    /// Opens a run's directory.
-    pub(crate) fn open(path: &Path) -> CommandResult<Self> {
-        let config: RunConfig = read_record(&path.join(CONFIG)).map_err(|error| {
-            error.at(format!("`{}` is not a run", path.display())).hint(
-                "name the directory of a run; `fapo-host runs TENANT` lists those of a tenant",
-            )
-        })?;
-        if config.format != FORMAT {
-            return Err(CommandError::person(format!(
-                "`{}` is a run of format {}, and this host reads format {FORMAT}",
-                path.display(),
-                config.format
-            )));
-        }
-        Ok(Self {
-            path: path.into(),
-            config,
-        })
-    }
-
-    /// Reads a whole record of the run.
-    pub(crate) fn record<T: DeserializeOwned>(&self, name: &str) -> CommandResult<T> {
-        read_record(&self.path.join(name))
-    }
-
-    /// Reads the rows of a file, one by one.
-    pub(crate) fn rows<T: DeserializeOwned>(
-        &self,
-        name: &str,
-    ) -> CommandResult<impl Iterator<Item = CommandResult<T>> + use<T>> {
-        Ok(self.lines(name)?.map(|line| line?.row::<T>()))
-    }
-
-    /// Reads the lines of a file, one by one.
-    ///
-    /// A last line without an end is still being written, and is left out.
-    pub(crate) fn lines(
-        &self,
-        name: &str,
-    ) -> CommandResult<impl Iterator<Item = CommandResult<Line>> + use<>> {
-        let path: Arc<Path> = self.path.join(name).into();
-        let file = File::open(&path).map_err(|error| file_error("open", &path, error))?;
-        let mut reader = BufReader::with_capacity(256 << 10, file);
-        let mut number = 0;
-        Ok(std::iter::from_fn(move || {
-            let mut bytes = Vec::new();
-            number += 1;
-            match reader.read_until(b'\n', &mut bytes) {
-                Err(error) => Some(Err(file_error("read", &path, error))),
-                Ok(_) if bytes.last() != Some(&b'\n') => None,
-                Ok(_) => Some(Ok(Line {
-                    bytes,
-                    number,
-                    path: path.clone(),
-                })),
-            }
-        }))
-    }
-
-    /// Tells whether a process is writing the run now.
-    ///
-    /// The lock is had for an instant where nobody has it: a process that would
-    /// go on with the run just then is told to wait, and loses nothing.
-    pub(crate) fn is_being_written(&self) -> bool {
-        let lock = File::open(self.path.join(LOCK));
-        lock.is_ok_and(|lock| lock.try_lock_shared().is_err())
-    }
-}
-
-/// A line of a run's file.
-pub(crate) struct Line {
-    bytes: Vec<u8>,
-    number: usize,
-    path: Arc<Path>,
-}
-
-impl Line {
-    /// Reads the row that it is.
-    pub(crate) fn row<'l, T: Deserialize<'l>>(&'l self) -> CommandResult<T> {
-        // What serde says of it may quote a case that is held out.
-        serde_json::from_slice(&self.bytes).map_err(|_| {
-            CommandError::person(format!(
-                "line {} of `{}` is not as a run writes it",
-                self.number,
-                self.path.display()
-            ))
-            .hint("a run that was cut off can be finished with `--resume`")
-        })
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-fn read_record<T: DeserializeOwned>(path: &Path) -> CommandResult<T> {
-    let text = fs::read(path).map_err(|error| file_error("read", path, error))?;
-    serde_json::from_slice(&text).map_err(|error| {
-        CommandError::person(format!("could not read `{}`", path.display())).because(error)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tally::Tally;
 
     fn row(id: &str) -> Lines {
         let case =
