@@ -43,8 +43,10 @@ pub(crate) struct Named {
 impl Workspace {
     /// Opens the directory and reads its manifest.
     pub(crate) fn open(path: &Path) -> CommandResult<Self> {
-        let dir = Dir::open_ambient_dir(path, ambient_authority())
-            .map_err(|error| file_error("open the tenant", path, error))?;
+        let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(|error| {
+            file_error("open the tenant", path, error)
+                .hint("name the directory that holds the tenant's `tenant.toml`")
+        })?;
         let text = match dir.read_to_string(MANIFEST) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -224,8 +224,13 @@ pub enum ConfigError {
     #[error("a tenant's file cannot set `provider_settings.base_url`")]
     BaseUrl,
     /// A value of the wrong type.
-    #[error("a value has the wrong type: {0}")]
-    Type(Untrusted),
+    #[error("`{key}` has the wrong type: {why}")]
+    Type {
+        /// The key, with the path to it.
+        key: Untrusted,
+        /// What was expected.
+        why: Untrusted,
+    },
     /// A value out of range.
     #[error("`{key}` must be {expects}")]
     Range {
@@ -256,7 +261,7 @@ impl ConfigError {
             }
             Self::TwoDatasets => "keep one of them".into(),
             Self::Path(_) => "write it as `--set provider_settings.temperature=0.5`".into(),
-            Self::Json(_) | Self::Type(_) | Self::Range { .. } | Self::UnknownKey { .. } => {
+            Self::Json(_) | Self::Type { .. } | Self::Range { .. } | Self::UnknownKey { .. } => {
                 "`fapo-host help eval` and the tenant's `configs/` show the format".into()
             }
         }
@@ -286,8 +291,11 @@ impl EvalConfig {
             put(&mut value, path, text)?;
         }
         check_keys("", &value)?;
-        let config: Self = serde_json::from_value(value)
-            .map_err(|error| ConfigError::Type(error.to_string().into()))?;
+        let config: Self =
+            serde_path_to_error::deserialize(value).map_err(|error| ConfigError::Type {
+                key: error.path().to_string().into(),
+                why: error.into_inner().to_string().into(),
+            })?;
         config.check()
     }
 
@@ -572,6 +580,16 @@ mod tests {
         ] {
             assert!(read(file).is_err(), "{file}");
         }
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_told_by_its_key() {
+        let refused = read(r#"{"provider_settings": {"retry": {"attempts_max": "x"}}}"#);
+        let told = refused.unwrap_err().to_string();
+        assert!(
+            told.starts_with("`provider_settings.retry.attempts_max` has the wrong type"),
+            "{told}"
+        );
     }
 
     #[test]
