@@ -76,7 +76,7 @@ pub(crate) struct Wanted {
 }
 
 /// Where a run goes.
-pub(crate) enum Place {
+pub(crate) enum Destination {
     /// A directory that has no run yet.
     New(PathBuf),
     /// A numbered directory below this one.
@@ -206,9 +206,9 @@ impl Settled {
     }
 
     /// Runs the cases at a place, and writes what they come to.
-    pub(crate) async fn run(self, place: Place, mut told: Told) -> CommandResult<Summary> {
+    pub(crate) async fn run(self, to: Destination, mut told: Told) -> CommandResult<Summary> {
         let mut tally = self.tally();
-        let (dir, finished, config) = self.begin(&place, &mut tally)?;
+        let (dir, finished, config) = self.begin(&to, &mut tally)?;
         let test_reads_before = told.test_reads(dir.path())?;
         let journal = Journal::open(dir.path(), |case, repeat| finished.has(case, repeat))?;
         let artifacts = Arc::new(self.artifacts(dir.path())?);
@@ -251,15 +251,15 @@ impl Settled {
     /// Writes what the run is made of; or finds out that it still is what it was.
     fn begin(
         &self,
-        place: &Place,
+        to: &Destination,
         tally: &mut Tally,
     ) -> CommandResult<(RunDir, Finished, RunConfig)> {
         let run_id = self.wanted.run_id.as_deref();
-        let dir = match (place, run_id) {
-            (Place::New(path), _) => RunDir::create(path)?,
-            (Place::Below(parent, _), Some(run_id)) => RunDir::create(&parent.join(run_id))?,
-            (Place::Below(parent, name), None) => RunDir::create_below(parent, name)?,
-            (Place::Resumed(path), _) => {
+        let dir = match (to, run_id) {
+            (Destination::New(path), _) => RunDir::create(path)?,
+            (Destination::Below(parent, _), Some(run_id)) => RunDir::create(&parent.join(run_id))?,
+            (Destination::Below(parent, name), None) => RunDir::create_below(parent, name)?,
+            (Destination::Resumed(path), _) => {
                 let before = Written::open(path)?.config;
                 let config = self.config(&before.run_id);
                 check_same(&before, &config, path)?;

@@ -93,7 +93,7 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
     };
     runtime()?.block_on(async {
         let sandbox = tenant.home.sandbox(tenant.grants.limits.stack_bytes_max)?;
-        let (settled, place) = tenant.settle(&sandbox, order).await?;
+        let (settled, to) = tenant.settle(&sandbox, order).await?;
         if args.dry_run {
             let forecast = settled.dry_run().await?;
             match args.json {
@@ -106,7 +106,7 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
             shows_progress: true,
             before_it_runs: None,
         };
-        let summary = settled.run(place, told).await?;
+        let summary = settled.run(to, told).await?;
         match args.json {
             true => report::json(&summary),
             false => report::summary(&summary),

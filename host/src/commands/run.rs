@@ -137,12 +137,12 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
         };
         let settled = Settled::new(&sandbox, wanted).await?;
         let place = match (&args.out, &args.resume) {
-            (_, Some(run)) => prepare::Place::Resumed(run.clone()),
+            (_, Some(run)) => prepare::Destination::Resumed(run.clone()),
             (Some(dir), None) => {
                 workspace::check_not_raw(dir)?;
-                prepare::Place::New(dir.clone())
+                prepare::Destination::New(dir.clone())
             }
-            (None, None) => prepare::Place::Below(home.runs(), guest.name()),
+            (None, None) => prepare::Destination::Below(home.runs(), guest.name()),
         };
         let told = Told {
             shows_progress: true,

@@ -99,7 +99,7 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
     };
     runtime()?.block_on(async {
         let sandbox = tenant.home.sandbox(tenant.grants.limits.stack_bytes_max)?;
-        let (settled, place) = tenant.settle(&sandbox, order).await?;
+        let (settled, to) = tenant.settle(&sandbox, order).await?;
         let ledger: Ledger = tenant.ledger;
         let reason = args.reason;
         let note = move |dir: &Path| match goes_on {
@@ -110,7 +110,7 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
             shows_progress: true,
             before_it_runs: Some(Box::new(note)),
         };
-        let summary = settled.run(place, told).await?;
+        let summary = settled.run(to, told).await?;
         match args.json {
             true => report::json(&summary),
             false => report::summary(&summary),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Place, Settled, Told};
+use super::{Destination, Settled, Told};
 use crate::exit::{CommandError, CommandResult};
 use crate::providers::Opened;
 
@@ -43,7 +43,7 @@ impl Settled {
             before_it_runs: None,
         };
         let summary = stood_in
-            .run(Place::New(place.path().join("run")), told)
+            .run(Destination::New(place.path().join("run")), told)
             .await?;
         Ok(Forecast {
             dry_run: true,

@@ -8,7 +8,7 @@ use fapo_sandbox::Sandbox;
 use super::again::pace;
 use super::{Cases, Tenant};
 use crate::exit::CommandResult;
-use crate::prepare::{Place, Settled};
+use crate::prepare::{Destination, Settled};
 use crate::run_dir::Written;
 use crate::workspace;
 
@@ -38,7 +38,7 @@ impl Tenant {
         &self,
         sandbox: &Sandbox,
         order: Order,
-    ) -> CommandResult<(Settled, Place)> {
+    ) -> CommandResult<(Settled, Destination)> {
         let (wanted, output_dir) = match &order.resumed {
             Some(written) => {
                 let pace = pace(&order.set)?;
@@ -54,18 +54,18 @@ impl Tenant {
         };
         let settled = Settled::new(sandbox, wanted).await?;
         settled.validate().await?;
-        let place = match (order.resumed, order.out) {
-            (Some(written), _) => Place::Resumed(written.path),
+        let to = match (order.resumed, order.out) {
+            (Some(written), _) => Destination::Resumed(written.path),
             (None, Some(dir)) => {
                 workspace::check_not_raw(&dir)?;
-                Place::New(dir)
+                Destination::New(dir)
             }
             (None, None) => {
                 let runs = self.workspace.runs(output_dir.as_deref())?;
-                Place::Below(runs, settled.name())
+                Destination::Below(runs, settled.name())
             }
         };
-        Ok((settled, place))
+        Ok((settled, to))
     }
 
     /// Finds a run by its directory, or by its name among those of the tenant.
