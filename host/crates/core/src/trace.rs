@@ -216,6 +216,7 @@ pub enum CallBody {
         answer: Option<Arc<Completion>>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<ProviderError>,
+        #[serde(flatten)]
         receipt: Receipt,
     },
     Search {
