@@ -50,12 +50,17 @@ pub(crate) fn error(error: &CommandError) {
     note(&tame_lines(&text));
 }
 
+/// How often the terminal is told what the rows come to.
+const SAY_EVERY: Duration = Duration::from_millis(100);
+
 /// Where a run is, on the terminal and in `progress.json`.
 pub(crate) struct Progress {
     bar: ProgressBar,
     began: Instant,
     /// Rows in all, and rows that an earlier process had done.
     rows: Cell<(u64, u64)>,
+    /// When the bar last said what the rows come to.
+    said: Cell<Instant>,
 }
 
 /// `progress.json`: how far a run is.
@@ -108,6 +113,7 @@ impl Progress {
             bar,
             began: Instant::now(),
             rows: Cell::default(),
+            said: Cell::new(Instant::now()),
         }
     }
 
@@ -120,7 +126,9 @@ impl Progress {
     }
 
     pub(crate) fn row_done(&self, tally: &Tally, in_flight: usize) {
-        if !self.bar.is_hidden() {
+        // An interval costs more the more clusters there are, and nobody reads faster.
+        if !self.bar.is_hidden() && self.said.get().elapsed() >= SAY_EVERY {
+            self.said.set(Instant::now());
             let score = tally.score.interval().map_or(String::new(), |i| {
                 format!("score {:.1} ({:.1} to {:.1})  ", i.mean, i.low, i.high)
             });
