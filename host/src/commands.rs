@@ -25,12 +25,14 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use fapo_core::limits::Limits;
+use fapo_core::run::{Status, Summary};
 use fapo_core::variant::VariantId;
 use fapo_sandbox::Sandbox;
 use fapo_sandbox::compile::CompileError;
 use fapo_sandbox::sandbox::Component;
 
 use crate::exit::{CommandError, CommandResult, Exit, file_error};
+use crate::report;
 
 /// Run tenants' LLM chains as sandboxed WebAssembly components
 #[derive(Debug, Parser)]
@@ -99,6 +101,19 @@ fn runtime() -> CommandResult<tokio::runtime::Runtime> {
         .map_err(|error| {
             CommandError::world("could not start the program's threads").because(error)
         })
+}
+
+/// Tells what a run came to, and returns how the program ends after it.
+fn tell(summary: &Summary, json: bool) -> Exit {
+    match json {
+        true => report::json(summary),
+        false => report::summary(summary),
+    }
+    match summary.status {
+        Status::Complete | Status::Degraded => Exit::Done,
+        Status::Failed | Status::Budget => Exit::Failed,
+        Status::Interrupted => Exit::Stopped,
+    }
 }
 
 /// Reads a component and makes it ready to run.

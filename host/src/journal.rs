@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::exit::{CommandResult, file_error};
+use crate::providers::Opened;
 
 /// The journal's name in a run's directory.
 const NAME: &str = "journal.jsonl";
@@ -186,12 +187,21 @@ fn read(
 }
 
 /// A provider whose answers are in the journal before anyone sees them.
-pub(crate) struct Journaled {
-    pub(crate) provider: Arc<dyn Provider>,
-    pub(crate) journal: Arc<Journal>,
+struct Journaled {
+    provider: Arc<dyn Provider>,
+    journal: Arc<Journal>,
     /// Whether answers are made in this process: then nothing is paid for a
     /// question that has no answer yet, and it is noted only when it must wait.
-    pub(crate) is_local: bool,
+    is_local: bool,
+}
+
+/// Puts a journal before a provider.
+pub(crate) fn journaled(opened: &Opened, journal: &Arc<Journal>) -> Arc<dyn Provider> {
+    Arc::new(Journaled {
+        provider: opened.provider.clone(),
+        journal: journal.clone(),
+        is_local: opened.is_local,
+    })
 }
 
 impl Provider for Journaled {

@@ -71,10 +71,7 @@ impl Look {
     /// Opens a run by its directory, or by its name in the `evals/` of a tenant.
     pub(crate) fn open(run: &Path, tenant: Option<&Path>) -> CommandResult<Self> {
         let written = match tenant {
-            Some(tenant) => {
-                let workspace = Workspace::open(tenant)?;
-                Written::open(&workspace.path().join("evals").join(run))?
-            }
+            Some(tenant) => Written::open(&Workspace::open(tenant)?.run(run))?,
             None => Written::open(run)?,
         };
         Self::of(written, &Home::find()?.policy()?)

@@ -15,7 +15,6 @@ use fapo_core::run::{
 use fapo_core::settings::{Overrides, Settings};
 use fapo_core::split::Split;
 use fapo_core::summary;
-use fapo_sandbox::imports::Provider;
 use fapo_sandbox::sandbox::{Component, Sandbox};
 use fapo_sandbox::tenant::Tenant;
 use fapo_sandbox::{Attempt, Imports};
@@ -23,9 +22,9 @@ use fapo_sandbox::{Attempt, Imports};
 use crate::artifacts::DiskArtifacts;
 use crate::dataset::Source;
 use crate::evaluate::{self, Plan, Run};
-use crate::exit::{CommandError, CommandResult, Exit, file_error};
+use crate::exit::{CommandError, CommandResult, file_error};
 use crate::in_order;
-use crate::journal::{Journal, Journaled};
+use crate::journal::{Journal, journaled};
 use crate::providers::Opened;
 use crate::report::{self, Doing, Progress, counted};
 use crate::run_dir::{self, Finished, RunDir, Written};
@@ -37,6 +36,7 @@ mod forecast;
 pub(crate) use forecast::Forecast;
 
 /// A component as a run names it.
+#[derive(Clone)]
 pub(crate) struct Loaded {
     pub(crate) component: Arc<Component>,
     /// The file, or a word for one that ships with the host.
@@ -44,7 +44,7 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    fn record(&self, steps: usize) -> ComponentRecord {
+    pub(crate) fn record(&self, steps: usize) -> ComponentRecord {
         ComponentRecord {
             component: self.named.clone(),
             digest: self.component.digest.clone(),
@@ -82,7 +82,7 @@ pub(crate) enum Destination {
     /// A numbered directory below this one.
     Below(PathBuf, String),
     /// A run that was cut off.
-    Resumed(PathBuf),
+    Resumed(Box<Written>),
 }
 
 /// A run that is settled.
@@ -212,15 +212,9 @@ impl Settled {
         let test_reads_before = told.test_reads(dir.path())?;
         let journal = Journal::open(dir.path(), |case, repeat| finished.has(case, repeat))?;
         let artifacts = Arc::new(self.artifacts(dir.path())?);
-        let journaled = self.wanted.provider.as_ref().map(|opened| {
-            let journaled = Journaled {
-                provider: opened.provider.clone(),
-                journal: journal.clone(),
-                is_local: opened.is_local,
-            };
-            Arc::new(journaled) as Arc<dyn Provider>
-        });
-        let with_provider = |tenant: Tenant| match &journaled {
+        let opened = self.wanted.provider.as_ref();
+        let provider = opened.map(|opened| journaled(opened, &journal));
+        let with_provider = |tenant: Tenant| match &provider {
             Some(provider) => tenant.with_provider(provider.clone()),
             None => tenant,
         };
@@ -259,10 +253,10 @@ impl Settled {
             (Destination::New(path), _) => RunDir::create(path)?,
             (Destination::Below(parent, _), Some(run_id)) => RunDir::create(&parent.join(run_id))?,
             (Destination::Below(parent, name), None) => RunDir::create_below(parent, name)?,
-            (Destination::Resumed(path), _) => {
-                let before = Written::open(path)?.config;
+            (Destination::Resumed(written), _) => {
+                let (path, before) = (&written.path, &written.config);
                 let config = self.config(&before.run_id);
-                check_same(&before, &config, path)?;
+                check_same(before, &config, path)?;
                 let (dir, finished) = RunDir::resume(path, tally)?;
                 return Ok((dir, finished, config));
             }
@@ -273,13 +267,8 @@ impl Settled {
     }
 
     fn tally(&self) -> Tally {
-        let is_free = self
-            .wanted
-            .provider
-            .as_ref()
-            .is_none_or(|opened| opened.is_local);
-        let shows_rows = matches!(self.wanted.split, None | Some(Split::Train));
-        Tally::new(self.wanted.repeats, is_free, shows_rows)
+        let wanted = &self.wanted;
+        Tally::new(wanted.repeats, wanted.provider.as_ref(), wanted.split)
     }
 
     fn artifacts(&self, dir: &Path) -> CommandResult<DiskArtifacts> {
@@ -455,14 +444,4 @@ async fn describe(
             .hint(hint)
     })?;
     Ok((tenant.with_steps(&info), Some(info), Ok(settings)))
-}
-
-/// Returns how the program ends after a run.
-pub(crate) fn exit(status: Status) -> Exit {
-    match status {
-        Status::Complete | Status::Degraded => Exit::Done,
-        Status::Failed => Exit::Failed,
-        Status::Budget => Exit::Failed,
-        Status::Interrupted => Exit::Stopped,
-    }
 }

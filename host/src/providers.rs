@@ -39,6 +39,11 @@ impl Opened {
     }
 }
 
+/// Tells whether model calls cost nothing: nobody answers them, or this process does.
+pub(crate) fn is_free(provider: Option<&Opened>) -> bool {
+    provider.is_none_or(|opened| opened.is_local)
+}
+
 /// Who names a provider: what a tenant names lies in its directory.
 pub(crate) enum Named<'a> {
     ByTenant(&'a Workspace),

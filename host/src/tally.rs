@@ -8,8 +8,11 @@ use fapo_core::Untrusted;
 use fapo_core::artifact::{CallRow, ResultRow, TimingRow, waited_us};
 use fapo_core::manifest::Role;
 use fapo_core::run::{Calls, Cost, Failures, StepCost, StepTiming, Summary, TimeSplit, Tokens};
+use fapo_core::split::Split;
 use fapo_core::stats::mean::{Cluster, ClusteredMean};
 use fapo_core::trace::CallBody;
+
+use crate::providers::{self, Opened};
 
 /// How many rows a summary shows.
 const ROWS_SHOWN: usize = 20;
@@ -50,11 +53,11 @@ struct StepTally {
 
 impl Tally {
     /// Returns the tally of no rows yet.
-    pub(crate) fn new(repeats: u32, is_free: bool, shows_rows: bool) -> Self {
+    pub(crate) fn new(repeats: u32, provider: Option<&Opened>, split: Option<Split>) -> Self {
         Self {
             repeated: repeats > 1,
-            is_free,
-            shows_rows,
+            is_free: providers::is_free(provider),
+            shows_rows: matches!(split, None | Some(Split::Train)),
             ..Self::default()
         }
     }

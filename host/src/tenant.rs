@@ -11,6 +11,7 @@ use fapo_core::settings::Overrides;
 use fapo_core::split::Split;
 use fapo_core::variant::{Variant, VariantId};
 use fapo_sandbox::Sandbox;
+use tokio::sync::OnceCell;
 
 use crate::commands::load_bytes;
 use crate::dataset::Place;
@@ -47,6 +48,8 @@ pub(crate) struct Tenant {
     /// The test set, where the tenant has one. It is sealed by now.
     pub(crate) test_set: Option<TestSet>,
     held_out: HeldOut,
+    /// The tenant's own chain, which its scorer may lie in, once it is loaded.
+    own_chain: OnceCell<Loaded>,
 }
 
 impl Tenant {
@@ -75,6 +78,7 @@ impl Tenant {
             grants,
             ledger,
             test_set: None,
+            own_chain: OnceCell::new(),
         })
     }
 
@@ -231,7 +235,10 @@ impl Tenant {
     /// Returns the tenant's own chain, and nothing that a variant puts in its place.
     pub(crate) async fn chain(&self, sandbox: &Sandbox) -> CommandResult<Loaded> {
         match &self.workspace.manifest.components.chain {
-            Some(path) => self.component(sandbox, "components.chain", path).await,
+            Some(path) => {
+                let load = || self.component(sandbox, "components.chain", path);
+                self.own_chain.get_or_try_init(load).await.cloned()
+            }
             None => Err(CommandError::person(format!(
                 "tenant `{}` names no chain",
                 self.workspace.id()

@@ -19,6 +19,9 @@ pub(crate) use crate::manifest::MANIFEST;
 /// The folder of raw inputs: the host writes nothing there, and nothing that it runs may.
 pub(crate) const RAW: &str = "source_artifacts";
 
+/// The folder of runs that nobody gave another place.
+pub(crate) const EVALS: &str = "evals";
+
 /// The longest text file that a tenant may name: a prompt, a config, a record.
 const TEXT_BYTES_MAX: u64 = 4 << 20;
 
@@ -149,9 +152,14 @@ impl Workspace {
         written.map_err(|error| file_error("write", &shown, error))
     }
 
+    /// Returns the directory of a run by its name.
+    pub(crate) fn run(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.path.join(EVALS).join(name)
+    }
+
     /// Returns where a run goes that was given no other place, as a path of this machine.
     pub(crate) fn runs(&self, output_dir: Option<&str>) -> CommandResult<PathBuf> {
-        let folder = output_dir.unwrap_or("evals");
+        let folder = output_dir.unwrap_or(EVALS);
         let named = self.named("output_dir", folder)?;
         check_not_raw(&self.path.join(folder))?;
         // A link out of the directory is not followed, as in reading.

@@ -12,7 +12,7 @@ use fapo_core::compare::pairs::Scored;
 use fapo_core::compare::totals::{Latency, Totals};
 use fapo_core::compare::{self, CompareError, Comparison, Side};
 use fapo_core::manifest::Role;
-use fapo_core::run::{Cost, Status, Summary};
+use fapo_core::run::{Cost, Summary};
 use serde::Serialize;
 
 use crate::exit::{CommandError, CommandResult, Exit, file_error};
@@ -120,7 +120,7 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
 /// missing by chance.
 fn finished(look: Look) -> CommandResult<(Look, Summary)> {
     match &look.summary {
-        Some(summary) if matches!(summary.status, Status::Complete | Status::Degraded) => {
+        Some(summary) if summary.status.has_all_rows() => {
             let summary = summary.clone();
             Ok((look, summary))
         }

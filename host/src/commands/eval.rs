@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use fapo_core::split::Split;
 use fapo_core::variant::VariantId;
 
-use super::{pair, runtime, variant_id};
+use super::{pair, runtime, tell, variant_id};
 use crate::exit::{CommandResult, Exit};
-use crate::prepare::{self, Told};
+use crate::prepare::Told;
 use crate::report;
 use crate::tenant::{Asked, Cases, Order, Tenant};
 
@@ -107,11 +107,7 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
             before_it_runs: None,
         };
         let summary = settled.run(to, told).await?;
-        match args.json {
-            true => report::json(&summary),
-            false => report::summary(&summary),
-        }
-        Ok(prepare::exit(summary.status))
+        Ok(tell(&summary, args.json))
     })
 }
 

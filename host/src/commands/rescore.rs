@@ -2,26 +2,23 @@
 
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use fapo_core::artifact::{CallRow, Diagnostic, ResultRow, TimingRow};
 use fapo_core::case::Case;
 use fapo_core::manifest::Role;
 use fapo_core::outcome::{Failure, Outcome};
-use fapo_core::run::{ComponentRecord, RunConfig, Status, Summary};
+use fapo_core::run::{RunConfig, Status, Summary};
 use fapo_core::split::Split;
 use fapo_core::trace::CaseTrace;
 use fapo_sandbox::Imports;
-use fapo_sandbox::imports::Provider;
 
-use super::{pair, runtime};
+use super::{pair, runtime, tell};
 use crate::dataset::Cases as CasesOf;
 use crate::evaluate::{self, Done};
 use crate::exit::{CommandError, CommandResult, Exit};
 use crate::in_order;
-use crate::journal::{Journal, Journaled};
+use crate::journal::{Journal, journaled};
 use crate::prepare;
-use crate::report;
 use crate::run_dir::{self, RunDir, Written};
 use crate::tally::Tally;
 use crate::tenant::{Cases, Tenant};
@@ -64,12 +61,7 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
     let tenant = Tenant::open(&tenant_of(args)?)?;
     let config = tenant.config(args.config.as_deref(), &args.set)?;
     let of = &written.config;
-    let cases = Cases {
-        split: of.split,
-        file: of.split.is_none().then(|| PathBuf::from(&of.dataset.path)),
-        limit: of.dataset.limit,
-    };
-    let (source, _) = tenant.source(&cases, &config)?;
+    let (source, _) = tenant.source(&Cases::of(of), &config)?;
     if source.record().digest != of.dataset.digest {
         return Err(CommandError::person(format!(
             "`{}` has changed since the run",
@@ -99,34 +91,22 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
         let scorer = tenant.scorer(&sandbox).await?;
         let now = RunConfig {
             run_id: dir.name(),
-            scorer: Some(ComponentRecord {
-                component: scorer.named.clone(),
-                digest: scorer.component.digest.clone(),
-                bytes: scorer.component.structure.bytes,
-                steps: 0,
-            }),
+            scorer: Some(scorer.record(0)),
             scoring_profile: profile.clone(),
             rescored_from: Some(of.run_id.clone()),
             ..of.clone()
         };
         dir.put(run_dir::CONFIG, &now)?;
         let journal = Journal::open(dir.path(), |_, _| false)?;
-        let provider = provider.map(|opened| {
-            let journaled = Journaled {
-                provider: opened.provider,
-                journal: journal.clone(),
-                is_local: opened.is_local,
-            };
-            Arc::new(journaled) as Arc<dyn Provider>
-        });
+        let opened = provider.as_ref();
         let imports = Imports {
-            provider,
+            provider: opened.map(|opened| journaled(opened, &journal)),
             ..Imports::default()
         };
         let scorer = sandbox.tenant(scorer.component, tenant.grants.clone(), imports);
         let mut outputs = Outputs::open(&written, source.cases()?)?;
         let mut dir = dir;
-        let mut tally = Tally::new(of.repeats, true, of.split != Some(Split::Validation));
+        let mut tally = Tally::new(of.repeats, opened, of.split);
         let next = || {
             let Some((case, output)) = outputs.next()? else {
                 return Ok(None);
@@ -157,11 +137,7 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
         };
         prepare::finish(ended, &now, None)
     })?;
-    match args.json {
-        true => report::json(&summary),
-        false => report::summary(&summary),
-    }
-    Ok(prepare::exit(summary.status))
+    Ok(tell(&summary, args.json))
 }
 
 fn check_finished(written: &Written) -> CommandResult<()> {
@@ -173,8 +149,7 @@ fn check_finished(written: &Written) -> CommandResult<()> {
         .hint("`fapo-host test --override \"REASON\"` reads the test set again"));
     }
     let summary: Option<Summary> = written.record(run_dir::SUMMARY).ok();
-    let ended = |summary: &Summary| matches!(summary.status, Status::Complete | Status::Degraded);
-    if !summary.as_ref().is_some_and(ended) {
+    if !summary.is_some_and(|summary| summary.status.has_all_rows()) {
         return Err(
             CommandError::person(format!("`{}` is not finished", written.path.display()))
                 .hint("go on with it by `fapo-host eval TENANT --resume RUN`"),

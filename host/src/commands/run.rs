@@ -8,15 +8,16 @@ use fapo_core::manifest::Role;
 use fapo_core::settings::Overrides;
 use fapo_core::split::Split;
 
-use super::{limit, load, pair, runtime};
+use super::{limit, load, pair, runtime, tell};
 use crate::dataset::{Place, Selection, Source};
 use crate::exit::{CommandError, CommandResult, Exit, file_error};
 use crate::home::Home;
 use crate::ledger::HeldOut;
-use crate::prepare::{self, Loaded, Settled, Told, Wanted};
+use crate::prepare::{Destination, Loaded, Settled, Told, Wanted};
 use crate::providers::Named;
+use crate::run_dir::Written;
 use crate::tenant::{Cases, Tenant};
-use crate::{guests, manifest, providers, report, workspace};
+use crate::{guests, manifest, providers, workspace};
 
 /// Run a component's chain, and its scorer, over cases
 ///
@@ -137,24 +138,19 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
         };
         let settled = Settled::new(&sandbox, wanted).await?;
         let place = match (&args.out, &args.resume) {
-            (_, Some(run)) => prepare::Destination::Resumed(run.clone()),
+            (_, Some(run)) => Destination::Resumed(Box::new(Written::open(run)?)),
             (Some(dir), None) => {
                 workspace::check_not_raw(dir)?;
-                prepare::Destination::New(dir.clone())
+                Destination::New(dir.clone())
             }
-            (None, None) => prepare::Destination::Below(home.runs(), guest.name()),
+            (None, None) => Destination::Below(home.runs(), guest.name()),
         };
         let told = Told {
             shows_progress: true,
             before_it_runs: None,
         };
         let summary = settled.run(place, told).await?;
-        if args.json {
-            report::json(&summary);
-        } else {
-            report::summary(&summary);
-        }
-        Ok(prepare::exit(summary.status))
+        Ok(tell(&summary, args.json))
     })
 }
 

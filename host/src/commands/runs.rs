@@ -12,7 +12,7 @@ use crate::exit::{CommandResult, Exit};
 use crate::look::{Look, State};
 use crate::report::{self, Table, counted};
 use crate::run_dir::Written;
-use crate::workspace::Workspace;
+use crate::workspace::{EVALS, Workspace};
 
 /// List the runs in a tenant's evals/, the newest last
 #[derive(Debug, clap::Args)]
@@ -55,8 +55,8 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
     // A list shows totals alone, whatever the operator lets be seen.
     let policy = WrittenPolicy::default();
     let mut runs = Vec::new();
-    for name in workspace.names_in("evals") {
-        let dir = workspace.path().join("evals").join(&name);
+    for name in workspace.names_in(EVALS) {
+        let dir = workspace.run(&name);
         // A link could lead anywhere, and a run is none.
         if !dir.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
             continue;

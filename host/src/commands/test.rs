@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use fapo_core::split::Split;
 use fapo_core::variant::VariantId;
 
-use super::{pair, runtime, variant_id};
+use super::{pair, runtime, tell, variant_id};
 use crate::exit::{CommandError, CommandResult, Exit};
 use crate::ledger::Ledger;
-use crate::prepare::{self, Told};
-use crate::report;
+use crate::prepare::Told;
 use crate::tenant::{Asked, Cases, Order, Tenant};
 
 /// Read a tenant's test set, once, and tell what a variant makes of it
@@ -111,10 +110,6 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
             before_it_runs: Some(Box::new(note)),
         };
         let summary = settled.run(to, told).await?;
-        match args.json {
-            true => report::json(&summary),
-            false => report::summary(&summary),
-        }
-        Ok(prepare::exit(summary.status))
+        Ok(tell(&summary, args.json))
     })
 }

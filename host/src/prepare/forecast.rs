@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Destination, Settled, Told};
 use crate::exit::{CommandError, CommandResult};
-use crate::providers::Opened;
+use crate::providers::{self, Opened};
 
 /// What a run would take. Its fields are promised to scripts.
 #[derive(Clone, Debug, Serialize)]
@@ -30,11 +30,7 @@ impl Settled {
     pub(crate) async fn dry_run(self) -> CommandResult<Forecast> {
         let place = tempfile::tempdir()
             .map_err(|error| CommandError::world("could not make a directory").because(error))?;
-        let is_free = self
-            .wanted
-            .provider
-            .as_ref()
-            .is_none_or(|opened| opened.is_local);
+        let is_free = providers::is_free(self.wanted.provider.as_ref());
         let mut stood_in = self;
         stood_in.wanted.provider = Some(Opened::stand_in());
         let n_rows = stood_in.wanted.source.n_cases() * u64::from(stood_in.wanted.repeats);

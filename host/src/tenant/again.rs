@@ -1,6 +1,6 @@
 //! What a run is made of that goes on: what it was made of when it began.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fapo_core::config::{EvalConfig, ProviderSettings};
 use fapo_core::run::{ProviderRecord, RunConfig};
@@ -46,15 +46,7 @@ impl Tenant {
         pace: &ProviderSettings,
         workers: Option<u16>,
     ) -> CommandResult<Wanted> {
-        let cases = Cases {
-            split: before.split,
-            file: match before.split {
-                None => Some(PathBuf::from(&before.dataset.path)),
-                Some(_) => None,
-            },
-            limit: before.dataset.limit,
-        };
-        let (source, split) = self.source(&cases, &EvalConfig::default())?;
+        let (source, split) = self.source(&Cases::of(before), &EvalConfig::default())?;
         let prompts = before.prompts.iter();
         let parameters = before.parameters.iter();
         let key = "run_config.json: chain.component";

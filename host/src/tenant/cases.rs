@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use fapo_core::case::Case;
 use fapo_core::config::EvalConfig;
 use fapo_core::manifest::WrittenDerive;
+use fapo_core::run::RunConfig;
 use fapo_core::split::{Split, by_share};
 
 use super::Tenant;
@@ -19,6 +20,18 @@ pub(crate) struct Cases {
     /// A file that a person names.
     pub(crate) file: Option<PathBuf>,
     pub(crate) limit: Option<u64>,
+}
+
+impl Cases {
+    /// Returns the cases of a run.
+    pub(crate) fn of(run: &RunConfig) -> Self {
+        let dataset = &run.dataset;
+        Self {
+            split: run.split,
+            file: run.split.is_none().then(|| PathBuf::from(&dataset.path)),
+            limit: dataset.limit,
+        }
+    }
 }
 
 impl Tenant {

@@ -55,7 +55,7 @@ impl Tenant {
         let settled = Settled::new(sandbox, wanted).await?;
         settled.validate().await?;
         let to = match (order.resumed, order.out) {
-            (Some(written), _) => Destination::Resumed(written.path),
+            (Some(written), _) => Destination::Resumed(Box::new(written)),
             (None, Some(dir)) => {
                 workspace::check_not_raw(&dir)?;
                 Destination::New(dir)
@@ -70,7 +70,7 @@ impl Tenant {
 
     /// Finds a run by its directory, or by its name among those of the tenant.
     pub(crate) fn find_run(&self, run: &Path) -> CommandResult<Written> {
-        let named = self.workspace.path().join("evals").join(run);
+        let named = self.workspace.run(run);
         match run.is_dir() || !named.is_dir() {
             true => Written::open(run),
             false => Written::open(&named),

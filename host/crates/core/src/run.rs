@@ -287,6 +287,11 @@ pub enum Status {
 }
 
 impl Status {
+    /// Tells whether every case ran, and no more of them failed than may.
+    pub fn has_all_rows(self) -> bool {
+        matches!(self, Self::Complete | Self::Degraded)
+    }
+
     /// The word in records and tables.
     pub fn name(self) -> &'static str {
         match self {
