@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fapo_core::manifest::WrittenPolicy;
+use fapo_core::policy::WrittenPolicy;
 use fapo_sandbox::compile::CodeStore;
 use fapo_sandbox::sandbox::{Sandbox, Setup};
 

@@ -12,7 +12,7 @@ pub(crate) mod print;
 use std::path::Path;
 
 use fapo_core::Untrusted;
-use fapo_core::manifest::WrittenPolicy;
+use fapo_core::policy::WrittenPolicy;
 use fapo_core::run::{Calls, RunConfig, Summary};
 use fapo_core::split::Split;
 use fapo_core::stats::mean::Interval;

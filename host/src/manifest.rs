@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use fapo_core::manifest::{Grants, WrittenManifest, WrittenPolicy};
+use fapo_core::manifest::{Grants, WrittenManifest};
+use fapo_core::policy::WrittenPolicy;
 
 use crate::exit::{CommandError, CommandResult, file_error};
 use crate::home::Home;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use fapo_core::manifest::{Grants, WrittenManifest, WrittenPolicy};
+use fapo_core::manifest::{Grants, WrittenManifest};
+use fapo_core::policy::WrittenPolicy;
 use fapo_core::split::Split;
 
 use crate::exit::{CommandError, CommandResult, file_error};

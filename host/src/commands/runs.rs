@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fapo_core::Untrusted;
-use fapo_core::manifest::WrittenPolicy;
+use fapo_core::policy::WrittenPolicy;
 use fapo_core::run::Status;
 use fapo_core::stats::mean::Interval;
 use serde::Serialize;

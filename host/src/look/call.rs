@@ -41,7 +41,7 @@ impl CallView {
                 receipt,
             } => {
                 view.request(request);
-                view.receipt(*receipt, row.usage);
+                view.receipt(receipt, row.usage);
                 answer.iter().for_each(|answer| view.completion(answer));
                 let error = error.as_ref().map(told);
                 ("model call".into(), error, answer.is_some())
@@ -174,7 +174,7 @@ impl Building {
         }
     }
 
-    fn receipt(&mut self, receipt: Receipt, usage: Option<Usage>) {
+    fn receipt(&mut self, receipt: &Receipt, usage: Option<Usage>) {
         if let Some(usage) = usage {
             let count = |n: Option<u32>| n.map_or("?".into(), |n| n.to_string());
             self.facts.push(("tokens in", count(usage.input_tokens)));

@@ -192,7 +192,7 @@ mod tests {
         let settings = ProviderSettings {
             rate: RateSettings {
                 in_flight_max: Some(2),
-                requests_per_minute: None,
+                ..RateSettings::default()
             },
             ..ProviderSettings::default()
         };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Untrusted;
 use crate::message::{ContentPart, Message, OpaquePart, ToolCall, ToolDefinition};
+use crate::model::Parameter;
 
 /// A model call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -156,7 +157,7 @@ pub enum ProviderError {
 }
 
 /// What a provider delivered for one request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Delivery {
     /// What it answered.
     pub answer: Result<Completion, ProviderError>,
@@ -174,20 +175,73 @@ impl From<Result<Completion, ProviderError>> for Delivery {
 }
 
 /// What it took to get an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
     /// How often the request was sent.
     pub attempts: u32,
     /// Whether the answer was kept from before, so that nothing was sent.
     pub cached: bool,
+    /// What the attempts cost, in US dollars; none is unknown.
+    #[serde(default)]
+    pub paid_usd: Option<f64>,
+    /// What the answer would have cost had it not been kept from before.
+    #[serde(default)]
+    pub worth_usd: Option<f64>,
+    /// Attempts that gave no answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<FailedAttempt>,
+    /// Parameters that the model does not take, and was not sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Parameter>,
+    /// What the provider said of itself, beside the model's name.
+    #[serde(default, skip_serializing_if = "Served::is_empty")]
+    pub served: Served,
 }
 
 impl Default for Receipt {
+    /// An answer that came at once, for nothing.
     fn default() -> Self {
         Self {
             attempts: 1,
             cached: false,
+            paid_usd: Some(0.0),
+            worth_usd: Some(0.0),
+            failed: Vec::new(),
+            left_out: Vec::new(),
+            served: Served::default(),
         }
+    }
+}
+
+/// An attempt that gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedAttempt {
+    /// What the server answered; none when it did not get that far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What went wrong.
+    pub why: Untrusted,
+    /// How long the next attempt was put off.
+    pub waited_ms: u64,
+}
+
+/// What a provider said of itself with an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Served {
+    /// The answer's own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Untrusted>,
+    /// Tells one set-up of the model from another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Untrusted>,
+    /// The version of its interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Untrusted>,
+}
+
+impl Served {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 

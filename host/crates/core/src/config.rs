@@ -125,6 +125,9 @@ pub struct RateSettings {
     /// Requests in a minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests_per_minute: Option<u32>,
+    /// Tokens in a minute, read and written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_per_minute: Option<u64>,
 }
 
 impl RateSettings {
@@ -174,7 +177,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     (
         "provider_settings.rate",
-        &["in_flight_max", "requests_per_minute"],
+        &["in_flight_max", "requests_per_minute", "tokens_per_minute"],
     ),
 ];
 
@@ -346,7 +349,9 @@ impl EvalConfig {
             "from 1 to 100",
         )?;
         range(
-            settings.rate.in_flight_max != Some(0) && settings.rate.requests_per_minute != Some(0),
+            settings.rate.in_flight_max != Some(0)
+                && settings.rate.requests_per_minute != Some(0)
+                && settings.rate.tokens_per_minute != Some(0),
             "provider_settings.rate",
             "numbers of at least 1",
         )?;
@@ -491,6 +496,7 @@ mod tests {
             rate: RateSettings {
                 in_flight_max: Some(1),
                 requests_per_minute: Some(1),
+                tokens_per_minute: Some(1),
             },
         };
         let written = serde_json::to_value(config).unwrap();

@@ -11,8 +11,11 @@
 pub mod nearest;
 pub mod untrusted;
 
+pub mod budget;
 pub mod limits;
 pub mod manifest;
+pub mod model;
+pub mod policy;
 
 pub mod case;
 pub mod digest;
@@ -27,6 +30,7 @@ pub mod variant;
 
 pub mod call;
 pub mod message;
+pub mod simulator;
 pub mod trace;
 
 pub mod artifact;

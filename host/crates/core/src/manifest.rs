@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Untrusted;
 use crate::config::profile_text;
 use crate::limits::{LimitAboveCeiling, Limits, WrittenLimits};
-use crate::split::Split;
+use crate::policy::WrittenPolicy;
 
 /// A capability that a component may be granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -166,19 +166,6 @@ pub struct WrittenCapabilities {
     /// Capabilities of the scorer: none when it is not written, and no other
     /// than `provider`, for a judge.
     pub scorer: Option<BTreeSet<Capability>>,
-}
-
-/// `policy.toml`, as written: what the operator allows any tenant at most.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WrittenPolicy {
-    /// Splits whose cases `show` may show; `train` alone when it is not written.
-    pub show: Option<BTreeSet<Split>>,
-    /// Capabilities that may be granted; all of them when it is not written.
-    pub capabilities: Option<BTreeSet<Capability>>,
-    /// Ceilings of the tenants' limits.
-    #[serde(default)]
-    pub limits: WrittenLimits,
 }
 
 /// What a tenant may do: its manifest where the policy agrees.
