@@ -2,12 +2,30 @@
 //!
 //! A format turns our request into a body and a provider's reply into our
 //! answer, and does nothing else: keys, connections, retries and budgets are
-//! others' work. All of a reply is untrusted.
+//! others' work. All of a reply is untrusted, and so is what a guest puts into
+//! a request: a field goes over the wire only because its format's file names it.
+
+mod blocks;
+pub(crate) mod chat;
+pub(crate) mod converse;
+mod media;
+pub(crate) mod messages;
+mod parameters;
+mod prompt;
+pub(crate) mod refused;
+mod reply;
+pub(crate) mod responses;
+mod schema;
+pub(crate) mod template;
+pub(crate) mod tgi;
 
 use bytes::Bytes;
-use fapo_core::call::{Completion, GenerateRequest, ProviderError, Served};
+use fapo_core::Untrusted;
+use fapo_core::call::{Completion, GenerateRequest, ProviderError, Served, ToolChoice};
+use fapo_core::message::{ContentPart, Message};
 use fapo_core::model::{Model, Parameter};
 use reqwest::header::HeaderMap;
+use serde_json::{Map, Value};
 
 /// A request in a provider's format.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +35,8 @@ pub(crate) struct Written {
     pub(crate) path: String,
     /// Headers of the format; keys are not among them.
     pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: serde_json::Map<String, serde_json::Value>,
-    /// Parameters that the model does not take.
+    pub(crate) body: Map<String, Value>,
+    /// Parameters that were given, and that the model or the format does not take.
     pub(crate) left_out: Vec<Parameter>,
 }
 
@@ -30,7 +48,8 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
 }
 
-/// An answer, read.
+/// An answer, read. Where the format does not say which model it was, the
+/// completion's `model` is empty.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Read {
     pub(crate) completion: Completion,
@@ -60,9 +79,89 @@ pub(crate) struct Refused {
 
 /// A provider's format.
 pub(crate) trait Wire: Send + Sync {
-    /// Writes a request. What the format cannot say is an error.
+    /// Tells whether one request can ask for several choices. Where it cannot,
+    /// the caller sends as many requests.
+    fn takes_choices(&self) -> bool;
+
+    /// Writes a request. What the format cannot say is an error; a parameter
+    /// that it has no word for is left out, and told.
     fn write(&self, request: &GenerateRequest, model: &Model) -> Result<Written, ProviderError>;
 
     /// Reads a reply.
     fn read(&self, reply: &Reply) -> Result<Read, NoAnswer>;
 }
+
+impl Written {
+    /// Returns a request with the headers that every format has.
+    fn new(path: impl Into<String>, body: Map<String, Value>, left_out: Vec<Parameter>) -> Self {
+        Self {
+            path: path.into(),
+            headers: vec![
+                ("content-type", "application/json".into()),
+                ("accept", "application/json".into()),
+            ],
+            body,
+            left_out,
+        }
+    }
+}
+
+/// Returns the error of a request that cannot be sent as it is.
+fn invalid(why: impl Into<String>) -> ProviderError {
+    ProviderError::InvalidRequest(why.into().into())
+}
+
+/// Refuses a request whose model must call a tool, and has none.
+fn want_no_call(choice: &ToolChoice) -> Result<(), ProviderError> {
+    match choice {
+        ToolChoice::Auto | ToolChoice::None => Ok(()),
+        ToolChoice::Required | ToolChoice::Tool(_) => {
+            Err(invalid("the model must call a tool, and there is none"))
+        }
+    }
+}
+
+/// Returns which call a tool's message answers.
+fn call_answered(message: &Message) -> Result<&Untrusted, ProviderError> {
+    let id = message.tool_call_id.as_ref();
+    id.ok_or_else(|| invalid("a tool's message does not say which call it answers"))
+}
+
+/// Returns the text of instructions, which are nothing but text.
+fn system_text(message: &Message) -> Result<String, ProviderError> {
+    let is_media = |part: &ContentPart| matches!(part, ContentPart::Media { .. });
+    match message.content.iter().any(is_media) {
+        true => Err(invalid(
+            "a message of the system has a part that is not text",
+        )),
+        false => Ok(message.texts().collect()),
+    }
+}
+
+/// Puts a model's name into a path, as one segment of it.
+fn path_of(path: &str, model: &str) -> String {
+    path.replace("{model}", &segment(model))
+}
+
+/// Returns a text as one segment of a path: an id of a model may hold slashes
+/// and colons, and those would name another place.
+fn segment(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            byte => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    // A client takes `..` for the folder above.
+    match encoded.as_str() {
+        "." => "%2E".into(),
+        ".." => "%2E%2E".into(),
+        _ => encoded,
+    }
+}
+
+#[cfg(test)]
+mod tests;
