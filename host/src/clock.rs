@@ -1,18 +1,48 @@
 //! The clock on the wall: for records of when something happened. No decision
 //! about a case reads it.
 
+use std::time::{Duration, SystemTime};
+
 /// Returns the time of day, as in `2026-01-31T23:59:59Z`.
 pub(crate) fn now() -> String {
+    written(seconds())
+}
+
+/// Returns the time of day in a while, as in `2026-01-31T23:59:59Z`.
+pub(crate) fn after(wait: Duration) -> String {
+    written(since_1970().saturating_add(wait).as_secs())
+}
+
+/// Returns the date, as in `2026-01-31`: in UTC, wherever one is.
+pub(crate) fn today() -> String {
+    let mut now = now();
+    now.truncate("2026-01-31".len());
+    now
+}
+
+/// Returns the seconds since 1970.
+pub(crate) fn seconds() -> u64 {
+    since_1970().as_secs()
+}
+
+/// Returns the time since the year 1970 began.
+pub(crate) fn since_1970() -> Duration {
+    let since = system().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default()
+}
+
+/// Returns the system's own time: for signatures, and for what a server says
+/// of its clock.
+pub(crate) fn system() -> SystemTime {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the clock that others take"
     )]
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    written(since.unwrap_or_default().as_secs())
+    SystemTime::now()
 }
 
 /// Writes seconds since 1970 as a date and a time of day.
-fn written(seconds: u64) -> String {
+pub(crate) fn written(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     // Years that begin in March end with the leap day, so months count up evenly.
     let day = days + 719_468;

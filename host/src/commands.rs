@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod cache;
 mod check;
 mod compare;
 mod compile_child;
@@ -15,6 +16,8 @@ mod run;
 mod runs;
 mod score;
 mod show;
+mod sim;
+mod spending;
 mod split;
 mod test;
 mod variant;
@@ -24,6 +27,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use fapo_core::config::{EvalConfig, ProviderSettings};
 use fapo_core::limits::Limits;
 use fapo_core::run::{Status, Summary};
 use fapo_core::variant::VariantId;
@@ -60,7 +64,10 @@ enum Command {
     Inspect(inspect::Args),
     Wit(wit::Args),
     Limits(limits::Args),
+    Cache(cache::Args),
+    Spending(spending::Args),
     Doctor(doctor::Args),
+    Sim(sim::Args),
     Bench(bench::Args),
 }
 
@@ -83,7 +90,10 @@ pub(crate) fn run(cli: Cli) -> CommandResult<Exit> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Wit(args) => wit::run(&args),
         Command::Limits(args) => limits::run(&args),
+        Command::Cache(args) => cache::run(&args),
+        Command::Spending(args) => spending::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Sim(args) => sim::run(args),
         Command::Bench(args) => bench::run(args),
     }
 }
@@ -111,7 +121,8 @@ fn tell(summary: &Summary, json: bool) -> Exit {
     }
     match summary.status {
         Status::Complete | Status::Degraded => Exit::Done,
-        Status::Failed | Status::Budget => Exit::Failed,
+        Status::Failed => Exit::Failed,
+        Status::Budget => Exit::Budget,
         Status::Interrupted => Exit::Stopped,
     }
 }
@@ -166,6 +177,17 @@ fn pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
         _ => Err("write it as NAME=VALUE".into()),
     }
+}
+
+/// Reads how a provider is asked.
+fn provider_settings(set: &[(String, String)]) -> CommandResult<ProviderSettings> {
+    let config = EvalConfig::read("{}", set).map_err(|error| {
+        let hint = error.hint();
+        CommandError::person("could not use the values of `--set`")
+            .because(error)
+            .hint(hint)
+    })?;
+    Ok(config.provider_settings)
 }
 
 /// Reads the id of a variant.

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use crate::artifacts::DiskArtifacts;
 use crate::dataset::{Cases, Source};
 use crate::exit::{CommandResult, file_error};
-use crate::journal::Journal;
+use crate::model_calls::ModelCalls;
 use crate::report::{self, Progress};
 use crate::run_dir::{Finished, Lines, RunDir};
 use crate::seed;
@@ -48,7 +48,7 @@ pub(crate) struct Run {
     pub(crate) workers: usize,
     /// The share of rows that the world may fail.
     pub(crate) world_failures_max: f64,
-    pub(crate) journal: Arc<Journal>,
+    pub(crate) calls: ModelCalls,
     pub(crate) dir: RunDir,
     /// What an earlier process of this run has done.
     pub(crate) finished: Finished,
@@ -58,7 +58,7 @@ pub(crate) struct Run {
 /// A run that has ended, and what is to be told of it.
 pub(crate) struct Ended {
     pub(crate) dir: RunDir,
-    pub(crate) journal: Arc<Journal>,
+    pub(crate) calls: ModelCalls,
     pub(crate) tally: Tally,
     pub(crate) status: Status,
     pub(crate) wall: Duration,
@@ -117,13 +117,13 @@ pub(crate) async fn run(mut run: Run, progress: &Progress) -> CommandResult<Ende
             done = first(&mut running), if !running.is_empty() => {
                 running.pop_front();
                 // What was answered and could not be kept is not built upon.
-                run.journal.check()?;
+                run.calls.check()?;
                 held.fetch_sub(done.lines.bytes(), Relaxed);
                 run.dir.append(&done.lines)?;
                 done.add_to(&mut run.tally);
                 let in_flight = run.workers - places.available_permits();
                 progress.row_done(&run.tally, in_flight);
-                if run.tally.failures.world > world_failures_max {
+                if run.tally.failures.world > world_failures_max || run.calls.is_spent() {
                     more = false;
                 }
             }
@@ -157,6 +157,7 @@ pub(crate) async fn run(mut run: Run, progress: &Progress) -> CommandResult<Ende
     running.iter().for_each(JoinHandle::abort);
     run.dir.flush()?;
     let status = match run.tally.failures.world {
+        _ if run.calls.is_spent() => Status::Budget,
         n if n > world_failures_max => Status::Failed,
         _ if stopping && run.tally.n_rows < n_rows => Status::Interrupted,
         0 => Status::Complete,
@@ -164,7 +165,7 @@ pub(crate) async fn run(mut run: Run, progress: &Progress) -> CommandResult<Ende
     };
     Ok(Ended {
         dir: run.dir,
-        journal: run.journal,
+        calls: run.calls,
         tally: run.tally,
         status,
         wall: began.elapsed(),

@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     World = 3,
     /// The run failed as a whole: the world failed too many of its cases.
     Failed = 4,
+    /// A budget ended the run.
+    Budget = 5,
     /// A guardrail refused: held-out cases stay held out, and raw inputs as they are.
     Refused = 6,
     /// It was stopped by a signal, as a shell says it.

@@ -46,6 +46,16 @@ impl Home {
         self.dir.join("ledger")
     }
 
+    /// Answers that are kept.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.dir.join("cache.sqlite")
+    }
+
+    /// What was spent of the budgets that processes share.
+    pub(crate) fn spending(&self) -> PathBuf {
+        self.dir.join("spending.sqlite")
+    }
+
     pub(crate) fn runs(&self) -> PathBuf {
         self.dir.join("runs")
     }

@@ -11,10 +11,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
+use fapo_core::budget::Amount;
 use fapo_core::call::{Delivery, GenerateRequest, ProviderError};
 use fapo_core::case::CaseId;
 use fapo_core::manifest::Role;
@@ -24,7 +25,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::exit::{CommandResult, file_error};
-use crate::providers::Opened;
 
 /// The journal's name in a run's directory.
 const NAME: &str = "journal.jsonl";
@@ -36,6 +36,17 @@ struct Key {
     repeat: u32,
     role: Role,
     seq: u32,
+}
+
+impl Key {
+    fn of(site: &CallSite) -> Self {
+        Self {
+            case_id: site.case.clone(),
+            repeat: site.repeat,
+            role: site.role,
+            seq: site.seq,
+        }
+    }
 }
 
 /// One line: a call was sent, or it was answered.
@@ -66,6 +77,9 @@ pub(crate) struct Journal {
     has_answers: AtomicBool,
     /// Requests that an earlier process sent, and whose answer it never saw.
     maybe_paid: AtomicU64,
+    /// Answers that were appended, and how many of them the disk has for sure.
+    appended: AtomicU64,
+    synced: tokio::sync::Mutex<u64>,
     /// Why the journal cannot be written any more.
     broken: Mutex<Option<io::Error>>,
     is_broken: AtomicBool,
@@ -98,6 +112,8 @@ impl Journal {
             has_answers: AtomicBool::new(!answered.is_empty()),
             answered: Mutex::new(answered),
             maybe_paid: AtomicU64::new(maybe_paid),
+            appended: AtomicU64::new(0),
+            synced: tokio::sync::Mutex::new(0),
             broken: Mutex::new(None),
             is_broken: AtomicBool::new(false),
         }))
@@ -106,6 +122,19 @@ impl Journal {
     /// Returns how many requests an earlier process may have paid for in vain.
     pub(crate) fn maybe_paid(&self) -> u64 {
         self.maybe_paid.load(Relaxed)
+    }
+
+    /// Returns what an earlier process paid for cases that are not finished.
+    pub(crate) fn spent(&self) -> Amount {
+        let answered = self.answered.lock().expect("nobody panics with it");
+        let calls = Amount {
+            calls: self.maybe_paid(),
+            ..Amount::default()
+        };
+        answered.values().fold(calls, |sum, (_, delivery)| {
+            let usage = delivery.answer.as_ref().ok().map(|answer| answer.usage);
+            sum.plus(delivery.receipt.amount(usage.as_ref()))
+        })
     }
 
     /// Fails when an answer could not be kept: what is built on it is not written either.
@@ -135,6 +164,54 @@ impl Journal {
         }
     }
 
+    /// Notes that a request is about to leave.
+    pub(crate) fn sends(
+        &self,
+        site: &CallSite,
+        request: &GenerateRequest,
+    ) -> Result<(), ProviderError> {
+        self.append(&Entry {
+            key: Key::of(site),
+            asked: asked(site, request),
+            delivery: None,
+            gave_up: false,
+            at_once: false,
+        })
+    }
+
+    /// Waits until the disk has what was appended so far: an answer that was
+    /// paid for outlives the power, too. Those who wait together share one wait.
+    async fn sync(self: &Arc<Self>) -> Result<(), ProviderError> {
+        let mine = self.appended.load(SeqCst);
+        let mut synced = self.synced.lock().await;
+        if *synced >= mine {
+            return Ok(());
+        }
+        let upto = self.appended.load(SeqCst);
+        let journal = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let file = journal
+                .file
+                .lock()
+                .expect("nobody panics with it")
+                .try_clone();
+            file.and_then(|file| file.sync_data())
+        });
+        let done = done
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)));
+        done.map_err(|error| self.breaks(error))?;
+        *synced = upto;
+        Ok(())
+    }
+
+    fn breaks(&self, error: io::Error) -> ProviderError {
+        let why = format!("the journal cannot be written: {error}");
+        *self.broken.lock().expect("nobody panics with it") = Some(error);
+        self.is_broken.store(true, Relaxed);
+        ProviderError::Unavailable(why.into())
+    }
+
     /// Writes a line. It is in the hands of the system when this returns, so no
     /// end of this process can lose it.
     fn append(&self, entry: &Entry) -> Result<(), ProviderError> {
@@ -145,12 +222,9 @@ impl Journal {
             .lock()
             .expect("nobody panics with it")
             .write_all(&line);
-        written.map_err(|error| {
-            let why = format!("the journal cannot be written: {error}");
-            *self.broken.lock().expect("nobody panics with it") = Some(error);
-            self.is_broken.store(true, Relaxed);
-            ProviderError::Unavailable(why.into())
-        })
+        written.map_err(|error| self.breaks(error))?;
+        self.appended.fetch_add(1, SeqCst);
+        Ok(())
     }
 }
 
@@ -192,15 +266,20 @@ struct Journaled {
     journal: Arc<Journal>,
     /// Whether answers are made in this process: then nothing is paid for a
     /// question that has no answer yet, and it is noted only when it must wait.
+    /// Of all others it is noted where a request leaves.
     is_local: bool,
 }
 
 /// Puts a journal before a provider.
-pub(crate) fn journaled(opened: &Opened, journal: &Arc<Journal>) -> Arc<dyn Provider> {
+pub(crate) fn journaled(
+    provider: Arc<dyn Provider>,
+    journal: &Arc<Journal>,
+    is_local: bool,
+) -> Arc<dyn Provider> {
     Arc::new(Journaled {
-        provider: opened.provider.clone(),
+        provider,
         journal: journal.clone(),
-        is_local: opened.is_local,
+        is_local,
     })
 }
 
@@ -210,12 +289,7 @@ impl Provider for Journaled {
     }
 
     fn generate(&self, site: CallSite, request: Arc<GenerateRequest>) -> Answer<Delivery> {
-        let key = Key {
-            case_id: site.case.clone(),
-            repeat: site.repeat,
-            role: site.role,
-            seq: site.seq,
-        };
+        let key = Key::of(&site);
         let asked = asked(&site, &request);
         if let Some(delivery) = self.journal.take(&key, &asked) {
             return Box::pin(std::future::ready(delivery));
@@ -238,20 +312,26 @@ impl Provider for Journaled {
             let delivery = match at_once {
                 Some(delivery) => delivery,
                 None => {
-                    if let Err(error) = journal.append(&entry) {
+                    if is_local && let Err(error) = journal.append(&entry) {
                         return Err(error).into();
                     }
                     answer.await
                 }
             };
+            entry.at_once |= !is_local && delivery.receipt.attempts == 0;
             entry.gave_up = is_of_the_world(&delivery);
             if !entry.gave_up {
                 entry.delivery = Some(delivery.clone());
             }
-            match journal.append(&entry) {
-                Ok(()) => delivery,
-                Err(error) => Err(error).into(),
+            if let Err(error) = journal.append(&entry) {
+                return Err(error).into();
             }
+            if delivery.receipt.paid_usd != Some(0.0)
+                && let Err(error) = journal.sync().await
+            {
+                return Err(error).into();
+            }
+            delivery
         })
     }
 }

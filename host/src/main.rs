@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 mod clock;
+mod database;
 mod exit;
 mod home;
 mod ledger;
@@ -16,9 +17,15 @@ mod workspace;
 mod dataset;
 
 mod artifacts;
+mod budgets;
+mod cache;
+mod cassette;
 mod journal;
+mod model_calls;
 mod providers;
 mod seed;
+mod sim_server;
+mod spending;
 
 mod tenant;
 
@@ -50,6 +57,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 fn main() -> ExitCode {
     // A child of this program's own: nothing else is set up there.
@@ -61,6 +69,8 @@ fn main() -> ExitCode {
         .with_env_filter(
             EnvFilter::try_from_env("FAPO_LOG").unwrap_or_else(|_| EnvFilter::new("warn")),
         )
+        // A span is worth telling when it is over: then it knows what came of it.
+        .with_span_events(FmtSpan::CLOSE)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();

@@ -24,7 +24,7 @@ use crate::dataset::Source;
 use crate::evaluate::{self, Plan, Run};
 use crate::exit::{CommandError, CommandResult, file_error};
 use crate::in_order;
-use crate::journal::{Journal, journaled};
+use crate::model_calls::{Asker, Asking, ModelCalls};
 use crate::providers::Opened;
 use crate::report::{self, Doing, Progress, counted};
 use crate::run_dir::{self, Finished, RunDir, Written};
@@ -61,6 +61,7 @@ pub(crate) struct Wanted {
     pub(crate) scorer: Option<Loaded>,
     pub(crate) grants: Grants,
     pub(crate) provider: Option<Opened>,
+    pub(crate) asking: Asking,
     pub(crate) overrides: Overrides,
     pub(crate) source: Source,
     pub(crate) profile: String,
@@ -97,14 +98,11 @@ pub(crate) struct Settled {
 impl Settled {
     /// Binds the components, asks the chain what it is, and completes its settings.
     pub(crate) async fn new(sandbox: &Sandbox, wanted: Wanted) -> CommandResult<Self> {
+        wanted.asking.check(wanted.provider.as_ref())?;
+        // Nobody answers before the run begins: what is asked then would be
+        // paid for, and be in no record.
         let bind = |loaded: &Loaded| {
-            let imports = Imports {
-                provider: wanted
-                    .provider
-                    .as_ref()
-                    .map(|opened| opened.provider.clone()),
-                ..Imports::default()
-            };
+            let imports = Imports::default();
             sandbox.tenant(loaded.component.clone(), wanted.grants.clone(), imports)
         };
         let chain = bind(&wanted.chain);
@@ -187,6 +185,12 @@ impl Settled {
             prompts,
             parameters,
             provider: wanted.provider.as_ref().map(|opened| opened.record.clone()),
+            roles: wanted
+                .provider
+                .as_ref()
+                .map_or_else(BTreeMap::new, Opened::role_records),
+            budgets: wanted.asking.budgets,
+            replayed: wanted.asking.choices.is_replay(),
             world_failures_max: wanted.world_failures_max,
             max_workers: wanted.workers,
             capabilities: granted(Role::Chain),
@@ -210,15 +214,23 @@ impl Settled {
         let mut tally = self.tally();
         let (dir, finished, config) = self.begin(&to, &mut tally)?;
         let test_reads_before = told.test_reads(dir.path())?;
-        let journal = Journal::open(dir.path(), |case, repeat| finished.has(case, repeat))?;
         let artifacts = Arc::new(self.artifacts(dir.path())?);
+        let asker = Asker {
+            tenant_id: &self.wanted.tenant_id,
+            run_id: &config.run_id,
+            dir: dir.path(),
+            spent: tally.spent(),
+            is_resumed: matches!(to, Destination::Resumed(_)),
+        };
         let opened = self.wanted.provider.as_ref();
-        let provider = opened.map(|opened| journaled(opened, &journal));
-        let with_provider = |tenant: Tenant| match &provider {
+        let calls = ModelCalls::open(&self.wanted.asking, opened, &asker, |case, repeat| {
+            finished.has(case, repeat)
+        })?;
+        let with_provider = |tenant: Tenant| match calls.provider() {
             Some(provider) => tenant.with_provider(provider.clone()),
             None => tenant,
         };
-        tally.calls.maybe_paid = journal.maybe_paid();
+        tally.calls.maybe_paid += calls.maybe_paid();
         let run = Run {
             plan: Plan {
                 chain: with_provider(self.chain).with_artifacts(artifacts.clone()),
@@ -231,7 +243,7 @@ impl Settled {
             repeats: self.wanted.repeats,
             workers: usize::from(self.wanted.workers),
             world_failures_max: self.wanted.world_failures_max,
-            journal,
+            calls,
             dir,
             finished,
             tally,
@@ -268,7 +280,7 @@ impl Settled {
 
     fn tally(&self) -> Tally {
         let wanted = &self.wanted;
-        Tally::new(wanted.repeats, wanted.provider.as_ref(), wanted.split)
+        Tally::new(wanted.repeats, wanted.split)
     }
 
     fn artifacts(&self, dir: &Path) -> CommandResult<DiskArtifacts> {
@@ -326,12 +338,16 @@ pub(crate) fn finish(
 ) -> CommandResult<Summary> {
     let evaluate::Ended {
         dir,
-        journal,
+        calls,
         tally,
         status,
         wall,
     } = ended;
-    let summary = Summary {
+    let prices = config
+        .provider
+        .as_ref()
+        .and_then(|provider| provider.prices.clone());
+    let mut summary = Summary {
         run_dir: dir.path().display().to_string(),
         status,
         tenant_id: config.tenant_id.clone(),
@@ -341,19 +357,23 @@ pub(crate) fn finish(
             .provider
             .as_ref()
             .map(|provider| provider.name.clone()),
-        simulated: config
-            .provider
-            .as_ref()
-            .is_some_and(|provider| provider.simulated),
         cpu_s: report::cpu_s(),
         wall_s: wall.as_secs_f64(),
         test_reads_before,
+        prices: prices.clone(),
+        cache: calls.cache_use(&tally.calls),
         ..tally.summary()
     };
-    write_reports(&dir, config, &summary, &tally.cost())?;
+    let named = config.provider.iter().chain(config.roles.values());
+    summary.simulated |= named.into_iter().any(|provider| provider.simulated);
+    let cost = Cost {
+        prices,
+        ..tally.cost()
+    };
+    write_reports(&dir, config, &summary, &cost)?;
     // Only a run with nothing left to ask has no more use for its answers.
     if status == Status::Complete {
-        journal.remove()?;
+        calls.forget()?;
         dir.seal()?;
     }
     Ok(summary)

@@ -1,94 +1,286 @@
-//! What answers model calls.
+//! What answers model calls: a script, the simulator, or a provider on the
+//! network that the operator granted.
+//!
+//! A provider is opened when a command is settled, with everything checked
+//! that costs nothing, and connected when a run begins to ask: only then are
+//! keys read. `gateway` is the way that every call takes.
 
+mod connect;
+mod gateway;
+mod http;
+mod limiter;
+mod models;
+mod open;
+mod place;
+mod remote;
+mod retry;
 mod script;
+mod secret;
+mod sign;
+mod sim;
 mod stand_in;
-mod tuned;
-#[expect(dead_code, reason = "no provider speaks over the wire yet")]
+mod telemetry;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fapo_core::config::ProviderSettings;
-use fapo_core::digest::sha256_hex;
+use fapo_core::call::{Delivery, GenerateRequest, ProviderError, Usage};
+use fapo_core::config::{ProviderSettings, RetrySettings};
+use fapo_core::manifest::Role;
+use fapo_core::model::{Model, Price};
+use fapo_core::policy::{Kind, WrittenProvider};
 use fapo_core::run::ProviderRecord;
-use fapo_sandbox::imports::Provider;
+use fapo_sandbox::CallSite;
+use fapo_sandbox::imports::{Answer, Provider};
+use serde_json::json;
 
-use crate::exit::{CommandError, CommandResult, file_error};
-use crate::workspace::Workspace;
+use crate::cache::Identity;
+use crate::exit::CommandResult;
+use gateway::{Cost, Gateway, Local, Setup};
+
+pub(crate) use gateway::OfRun;
+pub(crate) use limiter::Flow;
+pub(crate) use open::{Named, Operator};
 
 /// A provider, open, and what a run's record says of it.
 #[derive(Clone)]
 pub(crate) struct Opened {
-    pub(crate) provider: Arc<dyn Provider>,
     pub(crate) record: ProviderRecord,
-    /// Whether answers are made in this process, for nothing.
-    pub(crate) is_local: bool,
+    source: Source,
+    model: Model,
+    cost: Cost,
+    settings: ProviderSettings,
+    /// What answers for other roles than the run's first.
+    roles: BTreeMap<String, Opened>,
+}
+
+/// Where answers come from.
+#[derive(Clone)]
+enum Source {
+    /// Rules in this process, which anybody may be asked by.
+    Script(Arc<dyn Provider>),
+    /// The simulator in this process.
+    Sim(Arc<dyn Provider>),
+    /// A server.
+    Network(Box<WrittenProvider>),
 }
 
 impl Opened {
     /// Returns a stand-in for a provider, for what costs nothing.
     pub(crate) fn stand_in() -> Self {
-        Self {
-            provider: Arc::new(stand_in::StandIn),
-            record: ProviderRecord {
-                name: "stand-in".into(),
-                simulated: true,
-                digest: None,
-                settings: ProviderSettings::default(),
-            },
-            is_local: true,
-        }
-    }
-}
-
-/// Tells whether model calls cost nothing: nobody answers them, or this process does.
-pub(crate) fn is_free(provider: Option<&Opened>) -> bool {
-    provider.is_none_or(|opened| opened.is_local)
-}
-
-/// Who names a provider: what a tenant names lies in its directory.
-pub(crate) enum Named<'a> {
-    ByTenant(&'a Workspace),
-    ByPerson,
-}
-
-/// Opens the provider that a word names.
-pub(crate) fn open(
-    name: &str,
-    by: &Named<'_>,
-    settings: &ProviderSettings,
-) -> CommandResult<Opened> {
-    let Some(("script", file)) = name.split_once(':') else {
-        return Err(
-            CommandError::person(format!("there is no provider `{name}`"))
-                .hint("write `script:FILE` to answer by the rules in a file"),
-        );
-    };
-    if settings.base_url.is_some() {
-        return Err(CommandError::person(
-            "the provider `script` has no `base_url`: it answers by itself",
-        ));
-    }
-    let (text, name) = match by {
-        Named::ByTenant(workspace) => (workspace.named("provider", file)?.text()?, name.into()),
-        Named::ByPerson => {
-            // The record names the file wherever it is read from later.
-            let path = std::path::absolute(file)
-                .map_err(|error| file_error("find", file.as_ref(), error))?;
-            let text =
-                std::fs::read_to_string(&path).map_err(|error| file_error("read", &path, error))?;
-            (text, format!("script:{}", path.display()))
-        }
-    };
-    let script = script::Script::parse(&text, file, settings.model.as_deref())?;
-    Ok(Opened {
-        provider: tuned::tuned(Arc::new(script), settings),
-        record: ProviderRecord {
-            name,
+        let record = ProviderRecord {
             simulated: true,
-            digest: Some(sha256_hex(&text)),
-            settings: settings.clone(),
-        },
-        is_local: true,
-    })
+            ..ProviderRecord::named("stand-in")
+        };
+        let answers = Arc::new(stand_in::StandIn);
+        Self::local(record, Source::Script(answers), "stand-in")
+    }
+
+    fn local(record: ProviderRecord, source: Source, model: &str) -> Self {
+        Self {
+            settings: record.settings.clone(),
+            record,
+            source,
+            model: Model::find(model, &[]),
+            cost: Cost::Free,
+            roles: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the provider with others that answer for roles of their own.
+    pub(crate) fn with_roles(mut self, roles: BTreeMap<String, Self>) -> Self {
+        self.roles = roles;
+        self
+    }
+
+    /// Returns the records of those that answer for other roles.
+    pub(crate) fn role_records(&self) -> BTreeMap<String, ProviderRecord> {
+        let roles = self.roles.iter();
+        roles
+            .map(|(role, opened)| (role.clone(), opened.record.clone()))
+            .collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.roles.values())
+    }
+
+    /// Tells whether answers are made in this process, so that nothing leaves it.
+    pub(crate) fn is_local(&self) -> bool {
+        self.all()
+            .all(|opened| !matches!(opened.source, Source::Network(_)))
+    }
+
+    /// Tells whether answers cost nothing.
+    pub(crate) fn is_free(&self) -> bool {
+        self.all().all(|opened| opened.cost == Cost::Free)
+    }
+
+    /// Returns the model whose price nobody knows, if there is one.
+    pub(crate) fn without_price(&self) -> Option<&str> {
+        let mut all = self.all();
+        let unknown = all.find(|opened| opened.cost == Cost::Unknown)?;
+        Some(&unknown.model.name)
+    }
+
+    /// Returns what tokens of the run's first model cost; none is unknown.
+    pub(crate) fn cost_of(&self, usage: &Usage) -> Option<f64> {
+        self.cost.of(usage)
+    }
+
+    /// Tells whether answers are worth keeping: those of a script are not, being
+    /// there at once and decided by their file.
+    pub(crate) fn is_kept(&self) -> bool {
+        !matches!(self.source, Source::Script(_))
+    }
+
+    /// Returns all that decides an answer beside the request: what another
+    /// provider would have to share to give the same one.
+    pub(crate) fn identity(&self, request: &GenerateRequest) -> Identity {
+        let role = request.model.as_ref().map_or("main", |role| role.as_str());
+        let opened = self.roles.get(role).unwrap_or(self);
+        let identity = match &opened.source {
+            Source::Script(_) => json!({ "script": opened.record.digest }),
+            Source::Sim(_) => json!({ "sim": opened.record.digest, "model": opened.model.name }),
+            Source::Network(written) => json!({
+                "kind": written.kind,
+                "base_url": written.base_url,
+                "format": written.format,
+                "model": opened.model.name,
+                "query": written.query,
+                "body": written.body,
+                "headers": written.headers,
+                "template": written.template,
+                "refuses": opened.model.refuses,
+            }),
+        };
+        Identity {
+            provider: opened.record.name.clone(),
+            model: opened.model.name.clone(),
+            text: identity.to_string(),
+        }
+    }
+
+    /// Gets ready to ask for a run: reads keys, and knows the run's budgets.
+    pub(crate) fn connect(&self, run: &Arc<OfRun>) -> CommandResult<Arc<dyn Provider>> {
+        let first = self.gateway()?.of_run(run.clone());
+        if self.roles.is_empty() {
+            return Ok(first);
+        }
+        let mut roles = BTreeMap::new();
+        for (role, opened) in &self.roles {
+            roles.insert(role.clone(), opened.gateway()?.of_run(run.clone()));
+        }
+        Ok(Arc::new(ByRole { first, roles }))
+    }
+
+    /// Returns a provider that fills in requests as this one does, and answers none.
+    pub(crate) fn disconnected(&self) -> Arc<dyn Provider> {
+        let roles = self.roles.iter();
+        Arc::new(ByRole {
+            first: Arc::new(Silent(self.settings.clone())),
+            roles: roles
+                .map(|(role, opened)| {
+                    let silent: Arc<dyn Provider> = Arc::new(Silent(opened.settings.clone()));
+                    (role.clone(), silent)
+                })
+                .collect(),
+        })
+    }
+
+    fn gateway(&self) -> CommandResult<Gateway> {
+        let setup = |backend, system| Setup {
+            backend,
+            model: self.model.clone(),
+            cost: self.cost,
+            settings: self.settings.clone(),
+            limiter: None,
+            system,
+            has_one_role: true,
+            is_local: true,
+            // What is in this process fails for good.
+            retry: RetrySettings {
+                attempts_max: 1,
+                ..RetrySettings::default()
+            },
+        };
+        let limiter = || limiter::of_process(None, &[self.settings.rate]);
+        Ok(Gateway::new(match &self.source {
+            Source::Script(answers) => Setup {
+                limiter: limiter(),
+                has_one_role: false,
+                ..setup(Arc::new(Local::new(answers.clone())), "script")
+            },
+            Source::Sim(answers) => Setup {
+                limiter: limiter(),
+                ..setup(Arc::new(Local::new(answers.clone())), Kind::Sim.name())
+            },
+            Source::Network(written) => {
+                let (remote, credential) =
+                    connect::connect(&self.record.name, written, &self.model)?;
+                let rates = [written.rate, self.settings.rate];
+                Setup {
+                    limiter: limiter::of_process(Some(&credential), &rates),
+                    is_local: false,
+                    retry: RetrySettings::default(),
+                    ..setup(Arc::new(remote), place::system(written))
+                }
+            }
+        }))
+    }
+}
+
+/// Tells whether model calls cost nothing: nobody answers them, or no model does.
+pub(crate) fn is_free(provider: Option<&Opened>) -> bool {
+    provider.is_none_or(Opened::is_free)
+}
+
+/// Fills in requests, and answers none.
+struct Silent(ProviderSettings);
+
+impl Provider for Silent {
+    fn complete(&self, _role: Role, request: &mut GenerateRequest) {
+        gateway::complete(&self.0, request);
+    }
+
+    fn generate(&self, _site: CallSite, _request: Arc<GenerateRequest>) -> Answer<Delivery> {
+        let error = ProviderError::Unavailable("nothing is sent in this run".into());
+        Box::pin(std::future::ready(Err(error).into()))
+    }
+}
+
+/// Providers by the roles that they answer for.
+struct ByRole {
+    first: Arc<dyn Provider>,
+    roles: BTreeMap<String, Arc<dyn Provider>>,
+}
+
+impl ByRole {
+    fn of(&self, request: &GenerateRequest) -> Option<&Arc<dyn Provider>> {
+        self.roles.get(request.model.as_ref()?.as_str())
+    }
+}
+
+impl Provider for ByRole {
+    fn complete(&self, role: Role, request: &mut GenerateRequest) {
+        self.of(request)
+            .unwrap_or(&self.first)
+            .complete(role, request);
+    }
+
+    fn generate(&self, site: CallSite, request: Arc<GenerateRequest>) -> Answer<Delivery> {
+        let Some(provider) = self.of(&request) else {
+            return self.first.generate(site, request);
+        };
+        // To that provider, it is the first role.
+        let mut request = GenerateRequest::clone(&request);
+        request.model = None;
+        provider.generate(site, Arc::new(request))
+    }
+}
+
+/// Returns what is charged for a model, where a table says it.
+fn cost(price: Option<Price>) -> Cost {
+    price.map_or(Cost::Unknown, Cost::Of)
 }

@@ -137,7 +137,7 @@ impl Progress {
                 0 => String::new(),
                 n => format!("  {n} failed"),
             };
-            let usd = match tally.cost_usd(&tally.calls) {
+            let usd = match tally.paid_usd() {
                 Some(usd) => format!("${usd:.2}"),
                 None => "$?".into(),
             };
@@ -169,7 +169,7 @@ impl Progress {
                 failures: &tally.failures,
                 calls: tally.calls,
                 tokens: tally.tokens,
-                cost_usd: tally.cost_usd(&tally.calls),
+                cost_usd: tally.paid_usd(),
                 elapsed_s,
                 at: clock::now(),
             },
@@ -269,8 +269,11 @@ pub(crate) fn summary(summary: &Summary) {
         ));
     }
     facts.push(counted(summary.calls.total, "call"));
+    if summary.calls.cached > 0 {
+        facts.push(format!("{} from the cache", summary.calls.cached));
+    }
     facts.push(match summary.cost_usd {
-        Some(usd) => format!("${usd:.2}"),
+        Some(usd) => dollars(usd),
         None => "cost unknown".into(),
     });
     facts.push(format!("{:.2} s", summary.wall_s));
@@ -288,11 +291,29 @@ pub(crate) fn summary(summary: &Summary) {
             counted(before, "time")
         ));
     }
+    if !summary.failures.calls.is_empty() {
+        let told = |(kind, n): (&String, &u64)| format!("{n} {kind}");
+        let told: Vec<_> = summary.failures.calls.iter().map(told).collect();
+        line(&format!(
+            "model calls without an answer: {}",
+            told.join(", ")
+        ));
+    }
+    summary.warnings.iter().for_each(|warning| line(warning));
     line(&format!("results in {}", summary.run_dir));
     match summary.status {
         Status::Complete => {}
+        Status::Budget => line("a budget ended the run; raise it, and `--resume` goes on"),
         Status::Failed => line("the world failed too many cases; `--resume` asks for them again"),
         _ => line("`--resume` goes on where it ended"),
+    }
+}
+
+/// Writes dollars, so that small amounts do not look like none.
+pub(crate) fn dollars(usd: f64) -> String {
+    match usd {
+        usd if usd > 0.0 && usd < 0.1 => format!("${usd:.4}"),
+        usd => format!("${usd:.2}"),
     }
 }
 
@@ -308,7 +329,10 @@ pub(crate) fn forecast(forecast: &Forecast) {
         forecast.input_tokens, forecast.output_tokens_max
     ));
     line(&match forecast.cost_usd {
-        Some(usd) => format!("cost: ${usd:.2}"),
+        Some(usd) => format!(
+            "cost: {} at most, with no answer from the cache",
+            dollars(usd)
+        ),
         None => "cost: unknown, since the price of the model is".into(),
     });
     if forecast.cases_that_stopped_early > 0 {

@@ -6,13 +6,16 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use fapo_core::Untrusted;
 use fapo_core::artifact::{CallRow, ResultRow, TimingRow, waited_us};
+use fapo_core::budget::Amount;
 use fapo_core::manifest::Role;
 use fapo_core::run::{Calls, Cost, Failures, StepCost, StepTiming, Summary, TimeSplit, Tokens};
 use fapo_core::split::Split;
 use fapo_core::stats::mean::{Cluster, ClusteredMean};
 use fapo_core::trace::CallBody;
 
-use crate::providers::{self, Opened};
+mod money;
+
+use money::{Answerers, Money};
 
 /// How many rows a summary shows.
 const ROWS_SHOWN: usize = 20;
@@ -38,8 +41,9 @@ pub(crate) struct Tally {
     rows: Histogram,
     time_us: [u64; 4],
     shown: Vec<ResultRow>,
-    /// Whether model calls cost nothing.
-    is_free: bool,
+    money: Money,
+    spent: Amount,
+    answerers: Answerers,
     /// Whether a person may see the rows in the summary.
     shows_rows: bool,
 }
@@ -49,14 +53,14 @@ struct StepTally {
     calls: Calls,
     attempts: u64,
     tokens: Tokens,
+    money: Money,
 }
 
 impl Tally {
     /// Returns the tally of no rows yet.
-    pub(crate) fn new(repeats: u32, provider: Option<&Opened>, split: Option<Split>) -> Self {
+    pub(crate) fn new(repeats: u32, split: Option<Split>) -> Self {
         Self {
             repeated: repeats > 1,
-            is_free: providers::is_free(provider),
             shows_rows: matches!(split, None | Some(Split::Train)),
             ..Self::default()
         }
@@ -129,20 +133,43 @@ impl Tally {
                 CallBody::Generate { receipt, .. } => {
                     calls.generate += 1;
                     calls.cached += u64::from(receipt.cached);
+                    let failed = receipt.failed.iter();
+                    calls.maybe_paid += failed.filter(|attempt| attempt.maybe_paid).count() as u64;
                 }
                 CallBody::Search { .. } => calls.search += 1,
                 CallBody::Tool { .. } => calls.tool += 1,
                 CallBody::Artifact { .. } => calls.artifact += 1,
             }
         }
-        let CallBody::Generate { receipt, .. } = &row.body else {
+        let CallBody::Generate {
+            receipt,
+            request,
+            answer,
+            error,
+        } = &row.body
+        else {
             return;
         };
         step.attempts += u64::from(receipt.attempts);
+        step.money.add(receipt);
+        self.money.add(receipt);
+        self.spent = self.spent.plus(receipt.amount(row.usage.as_ref()));
+        if let Some(answer) = answer {
+            let role = request.model.as_ref();
+            self.answerers.add(role, &answer.model, &receipt.served);
+        }
+        if let Some(error) = error {
+            let status = receipt.failed.last().and_then(|attempt| attempt.status);
+            let status = status.map_or(String::new(), |status| format!(" ({status})"));
+            let kind = format!("{}{status}", error.name());
+            *self.failures.calls.entry(kind).or_default() += 1;
+        }
         let Some(usage) = row.usage else { return };
         for tokens in [&mut self.tokens, &mut step.tokens] {
             tokens.input += u64::from(usage.input_tokens.unwrap_or(0));
+            tokens.cached_input += u64::from(usage.cached_input_tokens.unwrap_or(0));
             tokens.output += u64::from(usage.output_tokens.unwrap_or(0));
+            tokens.reasoning += u64::from(usage.reasoning_tokens.unwrap_or(0));
             let counted = usage.input_tokens.is_some() && usage.output_tokens.is_some();
             tokens.unknown += u64::from(!counted);
         }
@@ -159,9 +186,14 @@ impl Tally {
         Some(Cluster(hasher.finish()))
     }
 
-    /// Returns what so many model calls cost; none is unknown.
-    pub(crate) fn cost_usd(&self, calls: &Calls) -> Option<f64> {
-        (self.is_free || calls.generate == 0).then_some(0.0)
+    /// Returns what was paid for model calls so far; none is unknown.
+    pub(crate) fn paid_usd(&self) -> Option<f64> {
+        self.money.paid.get()
+    }
+
+    /// Returns what was spent so far of a budget of the run.
+    pub(crate) fn spent(&self) -> Amount {
+        self.spent
     }
 
     /// Returns the part of a summary that the rows decide.
@@ -176,7 +208,11 @@ impl Tally {
             failures: self.failures.clone(),
             calls: self.calls,
             tokens: self.tokens,
-            cost_usd: self.cost_usd(&self.calls),
+            cost_usd: self.money.paid.get(),
+            uncached_usd: self.money.uncached.get(),
+            simulated: self.answerers.are_simulated(),
+            served: self.answerers.list(),
+            warnings: self.answerers.warning().into_iter().collect(),
             guest_cpu_s: self.time_us[2] as f64 / 1e6,
             cases: self.shown.clone(),
             ..Summary::default()
@@ -191,10 +227,14 @@ impl Tally {
             calls: tally.calls,
             attempts: tally.attempts,
             tokens: tally.tokens,
-            cost_usd: self.cost_usd(&tally.calls),
+            cost_usd: tally.money.paid.get(),
+            uncached_usd: tally.money.uncached.get(),
         };
         let [rows, waited, cpu, queue] = self.time_us.map(|us| us as f64 / 1e6);
         Cost {
+            paid_usd: self.money.paid.get(),
+            uncached_usd: self.money.uncached.get(),
+            prices: None,
             steps: self.steps.iter().map(step).collect(),
             time: TimeSplit {
                 rows_s: rows,

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use fapo_core::config::EvalConfig;
+use fapo_core::config::{BudgetsConfig, EvalConfig};
 use fapo_core::manifest::Grants;
+use fapo_core::policy::WrittenPolicy;
 use fapo_core::run::VariantRecord;
 use fapo_core::settings::Overrides;
 use fapo_core::split::Split;
@@ -18,8 +19,9 @@ use crate::dataset::Place;
 use crate::exit::{CommandError, CommandResult, file_error};
 use crate::home::Home;
 use crate::ledger::{HeldOut, Ledger, TestSet};
+use crate::model_calls::{Asking, Choices};
 use crate::prepare::{Loaded, Wanted};
-use crate::providers::{self, Named, Opened};
+use crate::providers::{Named, Opened, Operator};
 use crate::shipped::{self, STANDARD};
 use crate::workspace::Workspace;
 
@@ -44,6 +46,7 @@ pub(crate) struct Tenant {
     pub(crate) home: Home,
     pub(crate) workspace: Workspace,
     pub(crate) grants: Grants,
+    pub(crate) policy: WrittenPolicy,
     pub(crate) ledger: Ledger,
     /// The test set, where the tenant has one. It is sealed by now.
     pub(crate) test_set: Option<TestSet>,
@@ -69,13 +72,15 @@ impl Tenant {
     pub(crate) fn open_unsealed(path: &Path) -> CommandResult<Self> {
         let home = Home::find()?;
         let workspace = Workspace::open(path)?;
-        let grants = workspace.grants(&home.policy()?)?;
+        let policy = home.policy()?;
+        let grants = workspace.grants(&policy)?;
         let ledger = Ledger::open(&home, workspace.id())?;
         Ok(Self {
             held_out: HeldOut::default(),
             home,
             workspace,
             grants,
+            policy,
             ledger,
             test_set: None,
             own_chain: OnceCell::new(),
@@ -277,13 +282,36 @@ impl Tenant {
         by_person: Option<&str>,
         config: &EvalConfig,
     ) -> CommandResult<Option<Opened>> {
-        let settings = &config.provider_settings;
-        match (by_person, &config.provider) {
-            (Some(name), _) => providers::open(name, &Named::ByPerson, settings).map(Some),
-            (None, Some(name)) => {
-                providers::open(name, &Named::ByTenant(&self.workspace), settings).map(Some)
-            }
-            (None, None) => Ok(None),
+        let operator = Operator {
+            policy: &self.policy,
+        };
+        let by_tenant = Named::ByTenant(&self.workspace);
+        let (name, by) = match (by_person, &config.provider) {
+            (Some(name), _) => (name, &Named::ByPerson),
+            (None, Some(name)) if config.provider_by_person => (name.as_str(), &Named::ByPerson),
+            (None, Some(name)) => (name.as_str(), &by_tenant),
+            (None, None) => return Ok(None),
+        };
+        let first = operator.open(name, by, &config.provider_settings)?;
+        let mut roles = BTreeMap::new();
+        for (role, of_role) in &config.roles {
+            let settings = &of_role.provider_settings;
+            let opened = match &of_role.provider {
+                Some(name) => operator.open(name, &by_tenant, settings)?,
+                None => operator.open(name, by, settings)?,
+            };
+            roles.insert(role.clone(), opened);
+        }
+        Ok(Some(first.with_roles(roles)))
+    }
+
+    /// Returns how model calls are answered, beside the provider.
+    pub(crate) fn asking(&self, choices: Choices, budgets: BudgetsConfig) -> Asking {
+        Asking {
+            home: self.home.clone(),
+            policy: self.policy.clone(),
+            choices,
+            budgets,
         }
     }
 
@@ -327,6 +355,7 @@ impl Tenant {
             scorer: Some(self.scorer(sandbox).await?),
             grants: self.grants.clone(),
             provider: self.provider(asked.provider.as_deref(), config)?,
+            asking: self.asking(asked.choices.clone(), config.budgets),
             overrides,
             source,
             profile: self.profile(config),

@@ -5,6 +5,7 @@
 
 mod attacks;
 mod build;
+mod cache;
 mod crowd;
 mod fakes;
 mod grading;
@@ -16,9 +17,12 @@ mod new;
 mod outside;
 mod preflight;
 mod program;
+mod providers;
 mod quickstart;
 mod readme;
 mod replay;
 mod resume;
 mod scorer;
+mod servers;
+mod sim;
 mod tenants;

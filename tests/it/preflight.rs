@@ -85,7 +85,7 @@ fn a_config_that_cannot_be_meant_is_refused_with_what_could_be() {
             r#"{"chain": {"config": {"max_tokn": 1}}}"#,
             "the chain has no parameter `max_tokn`",
         ),
-        (r#"{"provider": "openai"}"#, "there is no provider `openai`"),
+        (r#"{"provider": "opnai"}"#, "did you mean `openai`?"),
     ] {
         let config = tenant.file("configs/bad.json", config);
         tenant.run("eval", &["--config", &config]).told(2, says);

@@ -131,7 +131,7 @@ fn what_was_answered_is_not_asked_again_and_what_was_not_may_have_been_paid_for(
     assert_eq!(summary["calls"]["maybe_paid"], 8);
     assert_eq!(summary["calls"]["generate"], 16);
     let report = std::fs::read_to_string(dir.join("summary.md")).unwrap();
-    assert!(report.contains("8 model calls under way"), "{report}");
+    assert!(report.contains("8 requests without an answer"), "{report}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use fapo_core::compare::pairs::Scored;
 use fapo_core::compare::totals::{Latency, Totals};
 use fapo_core::compare::{self, CompareError, Comparison, Side};
 use fapo_core::manifest::Role;
-use fapo_core::run::{Cost, Summary};
+use fapo_core::run::{Cost, ServedBy, Summary};
 use serde::Serialize;
 
 use crate::exit::{CommandError, CommandResult, Exit, file_error};
@@ -73,6 +73,7 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
     let open = |run: &Path| finished(Look::open(run, args.tenant.as_deref())?);
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let sides = (side(&a, &args.a)?, side(&b, &args.b)?);
+    let changed = served_otherwise(&a.1, &b.1);
     let (a, b) = (a.0, b.0);
     let allowed = Allowed {
         varies: args.varies.unwrap_or_default(),
@@ -85,10 +86,15 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
         found.withhold_flips();
     }
     let told = |side, look: &Look| {
-        let told = look.warnings().into_iter().chain(look.withheld.clone());
-        told.map(move |warning| format!("of {side}: {warning}"))
+        let of_run = look.summary.iter().flat_map(|summary| &summary.warnings);
+        let told = look.warnings().into_iter().chain(of_run.cloned());
+        let told = told.chain(look.withheld.clone());
+        let told = told.map(|warning| format!("of {side}: {warning}"));
+        told.collect::<Vec<_>>()
     };
-    let notes: Vec<_> = told('A', &a).chain(told('B', &b)).collect();
+    let mut notes = told('A', &a);
+    notes.extend(told('B', &b));
+    notes.extend(changed);
     found.notes.splice(0..0, notes);
     let gates = Gates {
         fail_under: args.fail_under,
@@ -164,6 +170,35 @@ fn side((look, summary): &(Look, Summary), named: &Path) -> CommandResult<Side> 
     })
 }
 
+/// Says where another set-up of a model answered B than A: then not only what
+/// was meant to vary did.
+fn served_otherwise(a: &Summary, b: &Summary) -> Option<String> {
+    let sorts = |summary: &Summary| -> BTreeSet<String> {
+        let sort = |by: &ServedBy| {
+            let served = [&by.served.fingerprint, &by.served.version];
+            let served: Vec<_> = served
+                .into_iter()
+                .flatten()
+                .map(ToString::to_string)
+                .collect();
+            let role = by
+                .role
+                .as_ref()
+                .map_or(String::new(), |role| format!("{role}: "));
+            format!("{role}{} {}", by.model, served.join(" "))
+                .trim_end()
+                .to_owned()
+        };
+        summary.served.iter().map(sort).collect()
+    };
+    let (a, b) = (sorts(a), sorts(b));
+    if a == b || a.is_empty() || b.is_empty() {
+        return None;
+    }
+    let list = |sorts: BTreeSet<String>| sorts.into_iter().collect::<Vec<_>>().join(", ");
+    Some(format!("A was answered by {}, B by {}", list(a), list(b)))
+}
+
 fn totals(look: &Look, summary: &Summary) -> CommandResult<Totals> {
     let config = look.config();
     let cost: Cost = look.written.record(COST)?;
@@ -178,7 +213,8 @@ fn totals(look: &Look, summary: &Summary) -> CommandResult<Totals> {
     };
     let templates = config.prompts.values();
     Ok(Totals {
-        cost_usd: summary.cost_usd,
+        // What a variant costs does not hang on what was asked before.
+        cost_usd: summary.uncached_usd,
         calls: summary.calls.total,
         input_tokens: summary.tokens.input,
         output_tokens: summary.tokens.output,

@@ -8,18 +8,29 @@ use fapo_sandbox::engine::{Allocation, CASES_IN_FLIGHT_MAX};
 use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
+use super::{pair, provider_settings};
 use crate::exit::{CommandResult, Exit};
 use crate::guests;
 use crate::home::Home;
 use crate::report::{self, Table};
 
+mod provider;
+
 /// Check what this machine offers, and say what to mend
 ///
 /// Looks at the target for building guests, address space, open files, the
-/// kernel, the store of compiled code, the policy and the clock. Ends with 1
-/// when something keeps guests from running or being built.
+/// kernel, the store of compiled code, the policy and the clock. With
+/// --provider it makes one cheap model call instead, and says what is wrong
+/// with it. Ends with 1 when something keeps guests from running or being
+/// built, or a provider from answering.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Ask this provider once: sim, openai, a name in policy.toml
+    #[arg(long, value_name = "PROVIDER")]
+    provider: Option<String>,
+    /// Set how it is asked, as provider_settings.model=gpt-4o-mini
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = pair, requires = "provider")]
+    set: Vec<(String, String)>,
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
@@ -46,9 +57,10 @@ enum Verdict {
 
 pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
     let home = Home::find()?;
-    let mut checks = vec![target(), open_files(), mappings()];
-    checks.extend(sandbox(&home));
-    checks.extend([policy(&home), clock()]);
+    let checks = match &args.provider {
+        Some(name) => provider::look(&home, name, &provider_settings(&args.set)?)?,
+        None => machine(&home),
+    };
     let bad = checks.iter().any(|check| check.verdict == Verdict::Bad);
     if args.json {
         report::json(&serde_json::json!({"home": home.dir(), "checks": checks}));
@@ -56,6 +68,13 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
         print(&checks);
     }
     Ok(if bad { Exit::NotMet } else { Exit::Done })
+}
+
+fn machine(home: &Home) -> Vec<Check> {
+    let mut checks = vec![target(), open_files(), mappings()];
+    checks.extend(sandbox(home));
+    checks.extend([policy(home), clock()]);
+    checks
 }
 
 fn print(checks: &[Check]) {

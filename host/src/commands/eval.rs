@@ -7,6 +7,7 @@ use fapo_core::variant::VariantId;
 
 use super::{pair, runtime, tell, variant_id};
 use crate::exit::{CommandResult, Exit};
+use crate::model_calls::Choices;
 use crate::prepare::Told;
 use crate::report;
 use crate::tenant::{Asked, Cases, Order, Tenant};
@@ -44,7 +45,7 @@ pub(crate) struct Args {
     /// Cases of another file
     #[arg(long, value_name = "FILE")]
     cases: Option<PathBuf>,
-    /// What answers model calls, in place of the config's: script:FILE
+    /// What answers model calls, in place of the config's: sim, openai, a name in policy.toml, script:FILE
     #[arg(long, value_name = "PROVIDER")]
     provider: Option<String>,
     /// Cases in flight, in place of the config's
@@ -53,9 +54,8 @@ pub(crate) struct Args {
     /// Where to write the run; by default a new directory in the tenant's evals/
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Use no answer that was kept from another run
-    #[arg(long)]
-    no_cache: bool,
+    #[command(flatten)]
+    choices: Choices,
     /// Tell the calls, tokens and money that the run would take, and pay for nothing
     #[arg(long)]
     dry_run: bool,
@@ -86,6 +86,7 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
             provider: args.provider,
             repeats: args.repeats,
             workers: args.workers,
+            choices: args.choices,
         },
         config: args.config,
         set: args.set,

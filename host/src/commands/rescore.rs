@@ -4,6 +4,7 @@ use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 
 use fapo_core::artifact::{CallRow, Diagnostic, ResultRow, TimingRow};
+use fapo_core::budget::Amount;
 use fapo_core::case::Case;
 use fapo_core::manifest::Role;
 use fapo_core::outcome::{Failure, Outcome};
@@ -17,7 +18,7 @@ use crate::dataset::Cases as CasesOf;
 use crate::evaluate::{self, Done};
 use crate::exit::{CommandError, CommandResult, Exit};
 use crate::in_order;
-use crate::journal::{Journal, journaled};
+use crate::model_calls::{Asker, Choices, ModelCalls};
 use crate::prepare;
 use crate::run_dir::{self, RunDir, Written};
 use crate::tally::Tally;
@@ -43,9 +44,11 @@ pub(crate) struct Args {
     /// Put a value over the config's, as scoring_profile=f1
     #[arg(long = "set", value_name = "PATH=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
-    /// What answers a judge, in place of the config's: script:FILE
+    /// What answers a judge, in place of the config's: sim, openai, a name in policy.toml, script:FILE
     #[arg(long, value_name = "PROVIDER")]
     provider: Option<String>,
+    #[command(flatten)]
+    choices: Choices,
     /// Where to write the new run; by default beside the old one
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -71,6 +74,8 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
     }
     let profile = tenant.profile(&config);
     let provider = tenant.provider(args.provider.as_deref(), &config)?;
+    let asking = tenant.asking(args.choices.clone(), config.budgets);
+    asking.check(provider.as_ref())?;
     let dir = match &args.out {
         Some(dir) => {
             workspace::check_not_raw(dir)?;
@@ -97,16 +102,22 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
             ..of.clone()
         };
         dir.put(run_dir::CONFIG, &now)?;
-        let journal = Journal::open(dir.path(), |_, _| false)?;
-        let opened = provider.as_ref();
+        let asker = Asker {
+            tenant_id: tenant.workspace.id(),
+            run_id: &now.run_id,
+            dir: dir.path(),
+            spent: Amount::default(),
+            is_resumed: false,
+        };
+        let calls = ModelCalls::open(&asking, provider.as_ref(), &asker, |_, _| false)?;
         let imports = Imports {
-            provider: opened.map(|opened| journaled(opened, &journal)),
+            provider: calls.provider().cloned(),
             ..Imports::default()
         };
         let scorer = sandbox.tenant(scorer.component, tenant.grants.clone(), imports);
         let mut outputs = Outputs::open(&written, source.cases()?)?;
         let mut dir = dir;
-        let mut tally = Tally::new(of.repeats, opened, of.split);
+        let mut tally = Tally::new(of.repeats, of.split);
         let next = || {
             let Some((case, output)) = outputs.next()? else {
                 return Ok(None);
@@ -117,7 +128,7 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
             }))
         };
         in_order::each(&scorer, next, |done: Done| {
-            journal.check()?;
+            calls.check()?;
             dir.append(done.lines())?;
             done.add_to(&mut tally);
             Ok(())
@@ -125,12 +136,13 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
         .await?;
         dir.flush()?;
         let status = match tally.failures.world {
+            _ if calls.is_spent() => Status::Budget,
             0 => Status::Complete,
             _ => Status::Degraded,
         };
         let ended = evaluate::Ended {
             dir,
-            journal,
+            calls,
             tally,
             status,
             wall: began.elapsed(),

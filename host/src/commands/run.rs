@@ -3,21 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use fapo_core::case::Case;
-use fapo_core::config::{EvalConfig, ProviderSettings};
+use fapo_core::config::{BudgetsConfig, EvalConfig};
 use fapo_core::manifest::Role;
 use fapo_core::settings::Overrides;
 use fapo_core::split::Split;
 
-use super::{limit, load, pair, runtime, tell};
+use super::{limit, load, pair, provider_settings, runtime, tell};
 use crate::dataset::{Place, Selection, Source};
 use crate::exit::{CommandError, CommandResult, Exit, file_error};
 use crate::home::Home;
 use crate::ledger::HeldOut;
+use crate::model_calls::{Asking, Choices};
 use crate::prepare::{Destination, Loaded, Settled, Told, Wanted};
-use crate::providers::Named;
+use crate::providers::{Named, Operator};
 use crate::run_dir::Written;
 use crate::tenant::{Cases, Tenant};
-use crate::{guests, manifest, providers, workspace};
+use crate::{guests, manifest, workspace};
 
 /// Run a component's chain, and its scorer, over cases
 ///
@@ -44,9 +45,14 @@ pub(crate) struct Args {
     /// Put a JSON value in the place of a parameter
     #[arg(long = "param", value_name = "NAME=JSON", value_parser = pair)]
     parameters: Vec<(String, String)>,
-    /// What answers model calls: script:FILE
+    /// What answers model calls: sim, openai, a name in policy.toml, script:FILE
     #[arg(long, value_name = "PROVIDER")]
     provider: Option<String>,
+    /// Set how it is asked, as provider_settings.model=gpt-4o-mini
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = pair, requires = "provider")]
+    set: Vec<(String, String)>,
+    #[command(flatten)]
+    choices: Choices,
     /// A directory of files that every case can read as artifacts
     #[arg(long, value_name = "DIR")]
     inputs: Option<PathBuf>,
@@ -103,10 +109,18 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
         }
     };
     let overrides = overrides(&args)?;
+    let asking = Asking {
+        policy: home.policy()?,
+        home: home.clone(),
+        choices: args.choices.clone(),
+        budgets: BudgetsConfig::default(),
+    };
     let provider = match (&args.provider, &guest.tenant) {
         (Some(name), _) => {
-            let settings = ProviderSettings::default();
-            Some(providers::open(name, &Named::ByPerson, &settings)?)
+            let operator = Operator {
+                policy: &asking.policy,
+            };
+            Some(operator.open(name, &Named::ByPerson, &provider_settings(&args.set)?)?)
         }
         (None, Some((tenant, config))) => tenant.provider(None, config)?,
         (None, None) => None,
@@ -124,6 +138,7 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
             scorer: has_scorer.then(loaded),
             grants,
             provider,
+            asking,
             overrides,
             source,
             profile: String::new(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fapo_core::Untrusted;
+use fapo_core::budget::Amount;
 use fapo_core::case::Case;
 use fapo_core::outcome::{Failure, Outcome};
 use fapo_core::score::{Mean, Score};
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 use super::{pair, runtime};
 use crate::dataset::{Lines, Place};
 use crate::exit::{CommandError, CommandResult, Exit};
+use crate::model_calls::{Asker, Choices, ModelCalls};
 use crate::report::{self, Table, counted};
 use crate::tenant::Tenant;
 use crate::{in_order, seed};
@@ -40,9 +42,11 @@ pub(crate) struct Args {
     /// Put a value over the config's, as scoring_profile=f1
     #[arg(long = "set", value_name = "PATH=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
-    /// What answers a judge, in place of the config's: script:FILE
+    /// What answers a judge, in place of the config's: sim, openai, a name in policy.toml, script:FILE
     #[arg(long, value_name = "PROVIDER")]
     provider: Option<String>,
+    #[command(flatten)]
+    choices: Choices,
     /// Print a line of JSON for each row
     #[arg(long)]
     json: bool,
@@ -83,11 +87,24 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
     let outputs = Outputs::check(&args.outputs, &tenant)?;
     let provider = tenant.provider(args.provider.as_deref(), &config)?;
     let profile = tenant.profile(&config);
+    let asking = tenant.asking(args.choices.clone(), config.budgets);
+    asking.check(provider.as_ref())?;
+    // A judge's answers are kept in the cache; the journal is that of no run.
+    let place = tempfile::tempdir()
+        .map_err(|error| CommandError::world("could not make a directory").because(error))?;
+    let asker = Asker {
+        tenant_id: tenant.workspace.id(),
+        run_id: "score",
+        dir: place.path(),
+        spent: Amount::default(),
+        is_resumed: false,
+    };
     runtime()?.block_on(async {
         let sandbox = tenant.home.sandbox(tenant.grants.limits.stack_bytes_max)?;
         let scorer = tenant.scorer(&sandbox).await?;
+        let calls = ModelCalls::open(&asking, provider.as_ref(), &asker, |_, _| false)?;
         let imports = Imports {
-            provider: provider.map(|opened| opened.provider),
+            provider: calls.provider().cloned(),
             ..Imports::default()
         };
         let scorer = sandbox.tenant(scorer.component, tenant.grants.clone(), imports);
@@ -107,12 +124,16 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
             }))
         };
         in_order::each(&scorer, next, |row| {
+            calls.check()?;
             told.tell(&row);
             Ok(())
         })
         .await?;
         told.finish();
-        Ok(Exit::Done)
+        Ok(match calls.is_spent() {
+            true => Exit::Budget,
+            false => Exit::Done,
+        })
     })
 }
 

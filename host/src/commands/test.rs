@@ -8,6 +8,7 @@ use fapo_core::variant::VariantId;
 use super::{pair, runtime, tell, variant_id};
 use crate::exit::{CommandError, CommandResult, Exit};
 use crate::ledger::Ledger;
+use crate::model_calls::Choices;
 use crate::prepare::Told;
 use crate::tenant::{Asked, Cases, Order, Tenant};
 
@@ -34,12 +35,14 @@ pub(crate) struct Args {
     /// How often each case runs
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeats: Option<u32>,
-    /// What answers model calls, in place of the config's: script:FILE
+    /// What answers model calls, in place of the config's: sim, openai, a name in policy.toml, script:FILE
     #[arg(long, value_name = "PROVIDER")]
     provider: Option<String>,
     /// Cases in flight, in place of the config's
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
+    #[command(flatten)]
+    choices: Choices,
     /// Where to write the run; by default a new directory in the tenant's evals/
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -91,6 +94,7 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
             provider: args.provider,
             repeats: args.repeats,
             workers: args.workers,
+            choices: args.choices,
         },
         config: args.config,
         set: args.set,

@@ -1,39 +1,43 @@
 //! What a run is made of that goes on: what it was made of when it began.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
-use fapo_core::config::{EvalConfig, ProviderSettings};
+use fapo_core::budget::Budget;
+use fapo_core::config::{BudgetsConfig, EvalConfig, ProviderSettings};
 use fapo_core::run::{ProviderRecord, RunConfig};
 use fapo_core::settings::Overrides;
 use fapo_sandbox::Sandbox;
 
-use super::{Cases, Tenant};
+use super::{Asked, Cases, Tenant};
 use crate::exit::{CommandError, CommandResult};
 use crate::prepare::Wanted;
-use crate::providers::{self, Named, Opened};
+use crate::providers::{Named, Opened, Operator};
 
 /// What may be set anew: nothing of it decides what a case comes to.
-const PACE: [&str; 2] = ["provider_settings.retry", "provider_settings.rate"];
+const ANEW: [&str; 3] = [
+    "provider_settings.retry",
+    "provider_settings.rate",
+    "budgets",
+];
 
 /// Reads what is set anew for a run that goes on.
-pub(crate) fn pace(set: &[(String, String)]) -> CommandResult<ProviderSettings> {
-    let is_pace = |path: &str| PACE.iter().any(|pace| path.starts_with(pace));
-    if let Some((path, _)) = set.iter().find(|(path, _)| !is_pace(path)) {
+pub(crate) fn anew(set: &[(String, String)]) -> CommandResult<EvalConfig> {
+    let may_be = |path: &str| ANEW.iter().any(|anew| path.starts_with(anew));
+    if let Some((path, _)) = set.iter().find(|(path, _)| !may_be(path)) {
         return Err(CommandError::person(format!(
             "`{path}` cannot be set for a run that goes on: it decides what the run is"
         ))
         .hint(format!(
-            "`{}` and `{}` can be; for all else, run anew",
-            PACE[0], PACE[1]
+            "`{}`, `{}` and `{}` can be; for all else, run anew",
+            ANEW[0], ANEW[1], ANEW[2]
         )));
     }
-    let config = EvalConfig::read("{}", set).map_err(|error| {
+    EvalConfig::read("{}", set).map_err(|error| {
         let hint = error.hint();
         CommandError::person("could not use the values of `--set`")
             .because(error)
             .hint(hint)
-    })?;
-    Ok(config.provider_settings)
+    })
 }
 
 impl Tenant {
@@ -43,8 +47,8 @@ impl Tenant {
         &self,
         sandbox: &Sandbox,
         before: &RunConfig,
-        pace: &ProviderSettings,
-        workers: Option<u16>,
+        anew: &EvalConfig,
+        asked: &Asked,
     ) -> CommandResult<Wanted> {
         let (source, split) = self.source(&Cases::of(before), &EvalConfig::default())?;
         let prompts = before.prompts.iter();
@@ -56,10 +60,8 @@ impl Tenant {
                 .await?,
             scorer: Some(self.scorer(sandbox).await?),
             grants: self.grants.clone(),
-            provider: match &before.provider {
-                Some(provider) => Some(self.provider_again(provider, pace)?),
-                None => None,
-            },
+            provider: self.providers_again(before, &anew.provider_settings)?,
+            asking: self.asking(asked.choices.clone(), budgets_again(before, anew)),
             overrides: Overrides {
                 prompts: prompts
                     .map(|(name, prompt)| (name.clone(), prompt.template.as_str().into()))
@@ -71,7 +73,7 @@ impl Tenant {
             source,
             profile: before.scoring_profile.clone(),
             repeats: before.repeats,
-            workers: workers.unwrap_or(before.max_workers),
+            workers: asked.workers.unwrap_or(before.max_workers),
             world_failures_max: before.world_failures_max,
             inputs: None,
             tenant_id: self.workspace.id().into(),
@@ -79,6 +81,21 @@ impl Tenant {
             variant: before.variant.clone(),
             run_id: None,
         })
+    }
+
+    fn providers_again(
+        &self,
+        before: &RunConfig,
+        pace: &ProviderSettings,
+    ) -> CommandResult<Option<Opened>> {
+        let Some(first) = &before.provider else {
+            return Ok(None);
+        };
+        let mut roles = BTreeMap::new();
+        for (role, provider) in &before.roles {
+            roles.insert(role.clone(), self.provider_again(provider, pace)?);
+        }
+        Ok(Some(self.provider_again(first, pace)?.with_roles(roles)))
     }
 
     fn provider_again(
@@ -91,12 +108,26 @@ impl Tenant {
             rate: pace.rate,
             ..before.settings.clone()
         };
-        // A tenant cannot name an absolute path, so a person did.
-        let file = before.name.split_once(':').map_or("", |(_, file)| file);
-        let by = match Path::new(file).is_absolute() {
+        let by = match before.by_person {
             true => Named::ByPerson,
             false => Named::ByTenant(&self.workspace),
         };
-        providers::open(&before.name, &by, &settings)
+        let operator = Operator {
+            policy: &self.policy,
+        };
+        operator.open(&before.name, &by, &settings)
+    }
+}
+
+/// Returns the budgets of a run that goes on: those that are set anew, else
+/// those that it had.
+fn budgets_again(before: &RunConfig, anew: &EvalConfig) -> BudgetsConfig {
+    let or = |anew: Budget, before: Budget| match anew.is_unbounded() {
+        true => before,
+        false => anew,
+    };
+    BudgetsConfig {
+        case: or(anew.budgets.case, before.budgets.case),
+        run: or(anew.budgets.run, before.budgets.run),
     }
 }

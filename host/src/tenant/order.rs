@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use fapo_core::variant::VariantId;
 use fapo_sandbox::Sandbox;
 
-use super::again::pace;
+use super::again::anew;
 use super::{Cases, Tenant};
 use crate::exit::CommandResult;
+use crate::model_calls::Choices;
 use crate::prepare::{Destination, Settled};
 use crate::run_dir::Written;
 use crate::workspace;
 
 /// What a command orders.
 pub(crate) struct Order {
-    /// The run that is to go on; then of what was asked the workers alone count.
+    /// The run that is to go on; then of what was asked the workers and choices alone count.
     pub(crate) resumed: Option<Written>,
     pub(crate) asked: Asked,
     pub(crate) config: Option<PathBuf>,
@@ -30,6 +31,7 @@ pub(crate) struct Asked {
     pub(crate) provider: Option<String>,
     pub(crate) repeats: Option<u32>,
     pub(crate) workers: Option<u16>,
+    pub(crate) choices: Choices,
 }
 
 impl Tenant {
@@ -41,9 +43,8 @@ impl Tenant {
     ) -> CommandResult<(Settled, Destination)> {
         let (wanted, output_dir) = match &order.resumed {
             Some(written) => {
-                let pace = pace(&order.set)?;
-                let before = &written.config;
-                let wanted = self.wanted_again(sandbox, before, &pace, order.asked.workers);
+                let anew = anew(&order.set)?;
+                let wanted = self.wanted_again(sandbox, &written.config, &anew, &order.asked);
                 (wanted.await?, None)
             }
             None => {

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Untrusted;
+use crate::budget::Amount;
 use crate::message::{ContentPart, Message, OpaquePart, ToolCall, ToolDefinition};
 use crate::model::Parameter;
 
@@ -124,6 +125,19 @@ pub enum FinishReason {
     Other(Untrusted),
 }
 
+impl FinishReason {
+    /// The word in records and tables.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::ToolCalls => "tool_calls",
+            Self::ContentFilter => "content_filter",
+            Self::Other(other) => other.as_str(),
+        }
+    }
+}
+
 /// Tokens as the provider counted them; none is unknown, never zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
@@ -154,6 +168,38 @@ pub enum ProviderError {
     BudgetSpent(Untrusted),
     Unavailable(Untrusted),
     Other(Untrusted),
+}
+
+impl ProviderError {
+    /// The word in records and tables.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Denied(_) => "denied",
+            Self::UnknownStep(_) => "unknown_step",
+            Self::UnknownModel(_) => "unknown_model",
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::ContextTooLong(_) => "context_too_long",
+            Self::ContentFiltered(_) => "content_filtered",
+            Self::BudgetSpent(_) => "budget_spent",
+            Self::Unavailable(_) => "unavailable",
+            Self::Other(_) => "other",
+        }
+    }
+
+    /// What it says.
+    pub fn why(&self) -> &Untrusted {
+        match self {
+            Self::Denied(why)
+            | Self::UnknownStep(why)
+            | Self::UnknownModel(why)
+            | Self::InvalidRequest(why)
+            | Self::ContextTooLong(why)
+            | Self::ContentFiltered(why)
+            | Self::BudgetSpent(why)
+            | Self::Unavailable(why)
+            | Self::Other(why) => why,
+        }
+    }
 }
 
 /// What a provider delivered for one request.
@@ -196,6 +242,9 @@ pub struct Receipt {
     /// What the provider said of itself, beside the model's name.
     #[serde(default, skip_serializing_if = "Served::is_empty")]
     pub served: Served,
+    /// The budget that had no room for the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_by: Option<Spending>,
 }
 
 impl Default for Receipt {
@@ -209,6 +258,60 @@ impl Default for Receipt {
             failed: Vec::new(),
             left_out: Vec::new(),
             served: Served::default(),
+            refused_by: None,
+        }
+    }
+}
+
+impl Receipt {
+    /// Returns what the call took of a budget, as far as it was counted.
+    pub fn amount(&self, usage: Option<&Usage>) -> Amount {
+        let tokens = |usage: &Usage| {
+            let counts = [usage.input_tokens, usage.output_tokens];
+            counts.into_iter().flatten().map(u64::from).sum()
+        };
+        Amount {
+            calls: u64::from(self.attempts),
+            tokens: match self.cached {
+                true => 0,
+                false => usage.map_or(0, tokens),
+            },
+            nano_usd: self.paid_usd.map_or(0, Amount::usd),
+        }
+    }
+}
+
+/// A budget, told from the others by the stretch of work that it bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spending {
+    /// A case's own. A chain that asks more than its case may is at fault itself.
+    Case,
+    /// The run's.
+    Run,
+    /// The study's.
+    Study,
+    /// The tenant's.
+    Tenant,
+    /// The tenant's for the day.
+    TenantDay,
+    /// Everyone's for the day.
+    Day,
+    /// Any of those in the ledger, which could not be read.
+    Ledger,
+}
+
+impl Spending {
+    /// The word in files and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Case => "budgets.case",
+            Self::Run => "budgets.run",
+            Self::Study => "budgets.study",
+            Self::Tenant => "budgets.tenant",
+            Self::TenantDay => "budgets.tenant_day",
+            Self::Day => "budgets.day",
+            Self::Ledger => "the ledger of spending",
         }
     }
 }
@@ -221,6 +324,9 @@ pub struct FailedAttempt {
     pub status: Option<u16>,
     /// What went wrong.
     pub why: Untrusted,
+    /// Whether it may have been paid for all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub maybe_paid: bool,
     /// How long the next attempt was put off.
     pub waited_ms: u64,
 }
@@ -237,6 +343,9 @@ pub struct Served {
     /// The version of its interface.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Untrusted>,
+    /// Whether it says that no model stands behind it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
 }
 
 impl Served {

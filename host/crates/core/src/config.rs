@@ -10,7 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Untrusted;
+use crate::budget::Budget;
 use crate::nearest::nearest;
+
+mod provider;
+
+pub use provider::{ProviderSettings, RateSettings, RetrySettings};
 
 /// What an evaluation is asked to do; what is none is the tenant's or the
 /// host's to choose.
@@ -41,6 +46,33 @@ pub struct EvalConfig {
     pub repeats: Option<u32>,
     /// The share of cases that the world may fail before the run fails.
     pub world_failures_max: Option<f64>,
+    /// What answers for model roles other than the first, such as `judge`.
+    pub roles: BTreeMap<String, RoleConfig>,
+    /// What may be spent, under the operator's own budgets.
+    pub budgets: BudgetsConfig,
+    /// Whether a person named the provider, and not the tenant's file.
+    #[serde(skip)]
+    pub provider_by_person: bool,
+}
+
+/// `roles.NAME`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RoleConfig {
+    /// What answers its calls; the run's first provider where it is not written.
+    pub provider: Option<String>,
+    /// How it is asked.
+    pub provider_settings: ProviderSettings,
+}
+
+/// `budgets`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BudgetsConfig {
+    /// One case.
+    pub case: Budget,
+    /// The run.
+    pub run: Budget,
 }
 
 /// `dataset`.
@@ -60,82 +92,6 @@ pub struct ChainConfig {
     pub config: Map<String, Value>,
 }
 
-/// How a provider is asked; what is none is the provider's to choose.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ProviderSettings {
-    /// The model.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// Where the provider is; never from a tenant's file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub base_url: Option<String>,
-    /// How freely it chooses its words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub temperature: Option<f64>,
-    /// The share of likely words that it chooses from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub top_p: Option<f64>,
-    /// The longest answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_tokens: Option<u32>,
-    /// What decides its random choices, where it listens to that.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seed: Option<u32>,
-    /// How much it thinks first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reasoning_effort: Option<String>,
-    /// What happens when it fails.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry: Option<RetrySettings>,
-    /// How fast it may be asked.
-    #[serde(skip_serializing_if = "RateSettings::is_unbounded")]
-    pub rate: RateSettings,
-}
-
-/// `provider_settings.retry`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RetrySettings {
-    /// How often one request is sent at most.
-    pub attempts_max: u32,
-    /// The wait after the first failure; it doubles with each further one.
-    pub wait_ms_min: u64,
-    /// The longest wait.
-    pub wait_ms_max: u64,
-}
-
-impl Default for RetrySettings {
-    fn default() -> Self {
-        Self {
-            attempts_max: 4,
-            wait_ms_min: 500,
-            wait_ms_max: 30_000,
-        }
-    }
-}
-
-/// `provider_settings.rate`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RateSettings {
-    /// Requests under way at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub in_flight_max: Option<u32>,
-    /// Requests in a minute.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub requests_per_minute: Option<u32>,
-    /// Tokens in a minute, read and written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tokens_per_minute: Option<u64>,
-}
-
-impl RateSettings {
-    fn is_unbounded(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// The keys of each object of a config, by the object's path.
 const KEYS: &[(&str, &[&str])] = &[
     (
@@ -153,8 +109,14 @@ const KEYS: &[(&str, &[&str])] = &[
             "chain",
             "repeats",
             "world_failures_max",
+            "roles",
+            "budgets",
         ],
     ),
+    ("budgets", &["case", "run"]),
+    ("budgets.case", &["calls_max", "tokens_max", "usd_max"]),
+    ("budgets.run", &["calls_max", "tokens_max", "usd_max"]),
+    ("roles.*", &["provider", "provider_settings"]),
     ("dataset", &["path"]),
     ("chain", &["component", "config"]),
     (
@@ -287,27 +249,33 @@ impl EvalConfig {
         let mut value: Value = serde_json::from_str(file)
             .map_err(|error| ConfigError::Json(error.to_string().into()))?;
         check_keys("", &value)?;
-        if value.pointer("/provider_settings/base_url").is_some() {
+        if names_place(&value) {
             return Err(ConfigError::BaseUrl);
         }
         for (path, text) in set {
             put(&mut value, path, text)?;
         }
         check_keys("", &value)?;
-        let config: Self =
+        let mut config: Self =
             serde_path_to_error::deserialize(value).map_err(|error| ConfigError::Type {
                 key: error.path().to_string().into(),
                 why: error.into_inner().to_string().into(),
             })?;
+        config.provider_by_person = set.iter().any(|(path, _)| path == "provider");
         config.check()
     }
 
     fn check(self) -> Result<Self, ConfigError> {
-        let range = |fits: bool, key, expects| match fits {
-            true => Ok(()),
-            false => Err(ConfigError::Range { key, expects }),
-        };
-        let settings = &self.provider_settings;
+        let budgets = [&self.budgets.case, &self.budgets.run];
+        range(
+            budgets.iter().all(|budget| {
+                budget
+                    .usd_max
+                    .is_none_or(|usd| usd >= 0.0 && usd.is_finite())
+            }),
+            "budgets",
+            "amounts of at least 0",
+        )?;
         range(
             self.max_workers.is_none_or(|n| (1..=1024).contains(&n)),
             "max_workers",
@@ -324,37 +292,10 @@ impl EvalConfig {
             "world_failures_max",
             "a share from 0 to 1",
         )?;
-        range(
-            settings
-                .temperature
-                .is_none_or(|t| (0.0..=10.0).contains(&t)),
-            "provider_settings.temperature",
-            "from 0 to 10",
-        )?;
-        range(
-            settings.top_p.is_none_or(|p| (0.0..=1.0).contains(&p)),
-            "provider_settings.top_p",
-            "from 0 to 1",
-        )?;
-        range(
-            settings.max_tokens != Some(0),
-            "provider_settings.max_tokens",
-            "at least 1",
-        )?;
-        range(
-            settings
-                .retry
-                .is_none_or(|retry| (1..=100).contains(&retry.attempts_max)),
-            "provider_settings.retry.attempts_max",
-            "from 1 to 100",
-        )?;
-        range(
-            settings.rate.in_flight_max != Some(0)
-                && settings.rate.requests_per_minute != Some(0)
-                && settings.rate.tokens_per_minute != Some(0),
-            "provider_settings.rate",
-            "numbers of at least 1",
-        )?;
+        self.provider_settings.check()?;
+        self.roles
+            .values()
+            .try_for_each(|role| role.provider_settings.check())?;
         if self.dataset.is_some() && self.dataset_path.is_some() {
             return Err(ConfigError::TwoDatasets);
         }
@@ -404,6 +345,13 @@ impl EvalConfig {
     }
 }
 
+fn range(fits: bool, key: &'static str, expects: &'static str) -> Result<(), ConfigError> {
+    match fits {
+        true => Ok(()),
+        false => Err(ConfigError::Range { key, expects }),
+    }
+}
+
 /// Returns a scoring profile as a scorer gets it: a text as it is, else JSON.
 pub fn profile_text(profile: &Value) -> String {
     match profile {
@@ -413,9 +361,33 @@ pub fn profile_text(profile: &Value) -> String {
     }
 }
 
+/// Tells whether a file says where a provider is.
+fn names_place(config: &Value) -> bool {
+    let names = |value: &Value| value.pointer("/provider_settings/base_url").is_some();
+    let roles = config.get("roles").and_then(Value::as_object);
+    names(config) || roles.is_some_and(|roles| roles.values().any(names))
+}
+
+/// Returns the path under which the keys of an object are listed: all roles
+/// have the same, and settings of a provider have wherever they stand.
+fn listed(path: &str) -> String {
+    let Some(of_role) = path.strip_prefix("roles.") else {
+        return path.into();
+    };
+    match of_role.split_once(".provider_settings") {
+        Some((_, below)) => format!("provider_settings{below}"),
+        None => "roles.*".into(),
+    }
+}
+
 /// Checks every key of a config, from an object downwards.
 fn check_keys(path: &str, value: &Value) -> Result<(), ConfigError> {
-    let Some((_, known)) = KEYS.iter().find(|(of, _)| *of == path) else {
+    if path == "roles" {
+        let mut roles = value.as_object().into_iter().flatten();
+        return roles.try_for_each(|(role, value)| check_keys(&format!("roles.{role}"), value));
+    }
+    let listed = listed(path);
+    let Some((_, known)) = KEYS.iter().find(|(of, _)| *of == listed) else {
         return Ok(());
     };
     let Value::Object(object) = value else {
@@ -482,7 +454,17 @@ mod tests {
     fn every_key_that_is_read_is_listed_and_every_listed_one_is_read() {
         let mut config = EvalConfig {
             dataset: Some(DatasetConfig::default()),
+            roles: [("judge".into(), RoleConfig::default())].into(),
             ..EvalConfig::default()
+        };
+        let all = Budget {
+            calls_max: Some(1),
+            tokens_max: Some(1),
+            usd_max: Some(1.0),
+        };
+        config.budgets = BudgetsConfig {
+            case: all,
+            run: all,
         };
         config.provider_settings = ProviderSettings {
             model: Some(String::new()),
@@ -501,7 +483,8 @@ mod tests {
         };
         let written = serde_json::to_value(config).unwrap();
         for (path, keys) in KEYS {
-            let pointer = match *path {
+            let path = path.replace('*', "judge");
+            let pointer = match path.as_str() {
                 "" => String::new(),
                 path => format!("/{}", path.replace('.', "/")),
             };

@@ -244,7 +244,8 @@ impl WrittenProvider {
 #[serde(deny_unknown_fields)]
 pub struct Template {
     /// JSON. A text in it that is one placeholder gets the value, whatever its
-    /// type: `${prompt}` (all messages as one text), `${system}`, `${messages}`,
+    /// type: `${prompt}` (all messages as one text), `${system}` (the instructions,
+    /// which are then in neither of the others), `${messages}`,
     /// `${model}`, `${temperature}`, `${top_p}`, `${max_tokens}`, `${stop}`, `${seed}`.
     /// A field whose value was not given is left out.
     pub request: serde_json::Value,

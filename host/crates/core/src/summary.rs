@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::Untrusted;
-use crate::run::{Cost, RunConfig, StepTiming, Summary};
+use crate::run::{CacheMode, CacheUse, Cost, RunConfig, StepTiming, Summary};
 use crate::stats::mean::Interval;
 
 /// Writes a run's summary.
@@ -56,12 +56,18 @@ fn write(
         )?;
     }
     if let Some(provider) = &config.provider {
-        let what = if provider.simulated {
+        let what = if summary.simulated {
             "**A simulator answered: no model stands behind these numbers.** It was"
         } else {
             "Model calls were answered by"
         };
         writeln!(text, "{what} `{}`.\n", cell(&provider.name))?;
+    }
+    if config.replayed {
+        writeln!(
+            text,
+            "The answers are those of a recording: nothing was asked or paid for.\n"
+        )?;
     }
     if let Some(before) = summary.test_reads_before {
         let told = match before {
@@ -72,6 +78,9 @@ fn write(
             ),
         };
         writeln!(text, "{told}\n")?;
+    }
+    for warning in &summary.warnings {
+        writeln!(text, "**{}.**\n", cell(warning))?;
     }
     scores(text, summary)?;
     failures(text, summary)?;
@@ -120,6 +129,15 @@ fn failures(text: &mut String, summary: &Summary) -> std::fmt::Result {
             text,
             "| the world (not scored) | {} |",
             summary.failures.world
+        )?;
+    }
+    if !summary.failures.calls.is_empty() {
+        let told = |(kind, n): (&String, &u64)| format!("{n} {kind}");
+        let told: Vec<_> = summary.failures.calls.iter().map(told).collect();
+        writeln!(
+            text,
+            "\nModel calls without an answer: {}.",
+            told.join(", ")
         )?;
     }
     writeln!(text)
@@ -181,11 +199,22 @@ fn costs(text: &mut String, summary: &Summary, cost: &Cost) -> std::fmt::Result 
         summary.tokens.output,
         usd(summary.cost_usd)
     )?;
+    if summary.uncached_usd != summary.cost_usd {
+        writeln!(
+            text,
+            "\nWithout answers that were kept from before it would have cost {} USD.",
+            usd(summary.uncached_usd)
+        )?;
+    }
+    if let Some(prices) = &summary.prices {
+        writeln!(text, "\nPrices are those of table `{}`.", cell(prices))?;
+    }
+    cache(text, &summary.cache)?;
     if summary.calls.maybe_paid > 0 {
         writeln!(
             text,
-            "\n{} under way when the run was cut off; they were sent again, and may have been paid for twice.",
-            counted(summary.calls.maybe_paid, "model call")
+            "\n{} without an answer may have been paid for all the same: the run was cut off, or the connection was.",
+            counted(summary.calls.maybe_paid, "request")
         )?;
     }
     if summary.tokens.unknown > 0 {
@@ -196,6 +225,26 @@ fn costs(text: &mut String, summary: &Summary, cost: &Cost) -> std::fmt::Result 
         )?;
     }
     Ok(())
+}
+
+fn cache(text: &mut String, cache: &CacheUse) -> std::fmt::Result {
+    let what = match cache.mode {
+        CacheMode::None => return Ok(()),
+        CacheMode::Use => "Answers were taken from the cache and kept there",
+        CacheMode::Bypass => "The cache was not asked",
+        CacheMode::Only => "Answers were taken from the cache alone",
+    };
+    writeln!(
+        text,
+        "\n{what}: {}, {}, {} bypassed; it holds {:.1} MiB.",
+        counted(cache.hits, "hit"),
+        match cache.misses {
+            1 => "1 miss".into(),
+            n => format!("{n} misses"),
+        },
+        cache.bypassed,
+        cache.bytes as f64 / f64::from(1 << 20)
+    )
 }
 
 /// Returns a text that can stand in a table.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Untrusted;
 use crate::call::{
     ArtifactError, Completion, GenerateRequest, Passage, ProviderError, Receipt, RetrievalError,
-    SearchRequest, ToolError, ToolRequest, ToolResult,
+    SearchRequest, Spending, ToolError, ToolRequest, ToolResult,
 };
 
 /// All that the host saw of one guest in one case.
@@ -87,6 +87,15 @@ impl CallBody {
     /// A denial is the world's, too: what the host itself denies never becomes a call.
     fn world_failure(&self) -> Option<&Untrusted> {
         match self {
+            // What a case may spend is the chain's to mind; no other budget is.
+            Self::Generate {
+                error: Some(ProviderError::BudgetSpent(why)),
+                receipt,
+                ..
+            } => receipt
+                .refused_by
+                .is_some_and(|budget| budget != Spending::Case)
+                .then_some(why),
             Self::Generate {
                 error: Some(ProviderError::Unavailable(why) | ProviderError::Denied(why)),
                 ..

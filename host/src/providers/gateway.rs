@@ -1,0 +1,529 @@
+//! The way of a model call to a provider: room in the budgets, a turn at the
+//! limiter, an attempt, and another one where that helps.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fapo_core::Untrusted;
+use fapo_core::budget::Amount;
+use fapo_core::call::{
+    Choice, Completion, Delivery, FailedAttempt, GenerateRequest, ProviderError, Receipt, Usage,
+};
+use fapo_core::config::{ProviderSettings, RetrySettings};
+use fapo_core::manifest::Role;
+use fapo_core::message::Message;
+use fapo_core::model::{Model, Parameter, Price};
+use fapo_sandbox::CallSite;
+use fapo_sandbox::imports::{Answer, Provider};
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+use super::limiter::{Feedback, Flow, Limiter, Outcome, Told};
+use super::retry::{Again, Tries};
+use super::telemetry;
+use super::wire::Read;
+use crate::budgets::Budgets;
+use crate::journal::Journal;
+
+/// What answers a request once: a server, or something in this process.
+pub(crate) trait Backend: Send + Sync {
+    /// Sends a request once.
+    fn send<'a>(&'a self, site: &'a CallSite, request: &'a Arc<GenerateRequest>) -> Sending<'a>;
+
+    /// Tells whether one request can ask for several completions.
+    fn takes_choices(&self) -> bool;
+}
+
+/// An attempt under way.
+pub(crate) type Sending<'a> = Pin<Box<dyn Future<Output = Sent> + Send + 'a>>;
+
+/// What came of one attempt.
+pub(crate) struct Sent {
+    pub(crate) outcome: Result<Read, Failed>,
+    pub(crate) left_out: Vec<Parameter>,
+    /// What the server said of its limits.
+    pub(crate) told: Option<Told>,
+}
+
+/// An attempt that failed.
+pub(crate) struct Failed {
+    pub(crate) error: ProviderError,
+    pub(crate) status: Option<u16>,
+    pub(crate) again: Again,
+    /// How long the server asks to wait.
+    pub(crate) wait: Option<Duration>,
+    /// Whether the server is in trouble.
+    pub(crate) overloaded: bool,
+    /// Whether it left at all.
+    pub(crate) had_left: bool,
+    /// Whether it may be paid for all the same.
+    pub(crate) maybe_paid: bool,
+}
+
+/// What the tokens of a provider cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Cost {
+    /// Nothing: no model stands behind it.
+    Free,
+    /// As a table says.
+    Of(Price),
+    /// Nobody knows.
+    Unknown,
+}
+
+impl Cost {
+    /// Returns what an answer cost; none is unknown.
+    pub(crate) fn of(self, usage: &Usage) -> Option<f64> {
+        match self {
+            Self::Free => Some(0.0),
+            Self::Of(price) => price.of(usage),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// A provider as runs see it.
+#[derive(Clone)]
+pub(crate) struct Gateway(Arc<Parts>);
+
+struct Parts {
+    backend: Arc<dyn Backend>,
+    model: Model,
+    cost: Cost,
+    settings: ProviderSettings,
+    retry: RetrySettings,
+    /// None where nothing is limited.
+    limiter: Option<Arc<Limiter>>,
+    /// As telemetry names it.
+    system: &'static str,
+    /// Whether it answers for one role alone.
+    has_one_role: bool,
+    /// Whether its answers are made in this process.
+    is_local: bool,
+}
+
+/// What a gateway is made of.
+pub(crate) struct Setup {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) model: Model,
+    pub(crate) cost: Cost,
+    pub(crate) settings: ProviderSettings,
+    pub(crate) limiter: Option<Arc<Limiter>>,
+    pub(crate) system: &'static str,
+    pub(crate) has_one_role: bool,
+    pub(crate) is_local: bool,
+    /// How often a request is sent where the settings do not say.
+    pub(crate) retry: RetrySettings,
+}
+
+/// What a run brings along.
+pub(crate) struct OfRun {
+    pub(crate) budgets: Arc<Budgets>,
+    pub(crate) flow: Flow,
+    /// Notes that a request is about to leave; none where nothing is paid for it.
+    pub(crate) journal: Option<Arc<Journal>>,
+}
+
+impl Gateway {
+    pub(crate) fn new(setup: Setup) -> Self {
+        let retry = setup.settings.retry.unwrap_or(setup.retry);
+        Self(Arc::new(Parts {
+            backend: setup.backend,
+            model: setup.model,
+            cost: setup.cost,
+            settings: setup.settings,
+            retry,
+            limiter: setup.limiter,
+            system: setup.system,
+            has_one_role: setup.has_one_role,
+            is_local: setup.is_local,
+        }))
+    }
+
+    /// Returns the provider of a run.
+    pub(crate) fn of_run(&self, run: Arc<OfRun>) -> Arc<dyn Provider> {
+        Arc::new(Asked {
+            gateway: self.clone(),
+            run,
+        })
+    }
+}
+
+/// Fills in what a request leaves to the run.
+pub(crate) fn complete(settings: &ProviderSettings, request: &mut GenerateRequest) {
+    let params = &mut request.params;
+    params.temperature = params.temperature.or(settings.temperature);
+    params.top_p = params.top_p.or(settings.top_p);
+    params.max_tokens = params.max_tokens.or(settings.max_tokens);
+    params.seed = params.seed.or(settings.seed);
+    if params.reasoning_effort.is_none() {
+        params.reasoning_effort = settings.reasoning_effort.as_deref().map(Untrusted::from);
+    }
+}
+
+struct Asked {
+    gateway: Gateway,
+    run: Arc<OfRun>,
+}
+
+impl Provider for Asked {
+    fn complete(&self, _role: Role, request: &mut GenerateRequest) {
+        complete(&self.gateway.0.settings, request);
+    }
+
+    fn generate(&self, site: CallSite, request: Arc<GenerateRequest>) -> Answer<Delivery> {
+        let (parts, run) = (self.gateway.0.clone(), self.run.clone());
+        let span = telemetry::span(parts.system, &parts.model.name, &site, &request);
+        let call = async move {
+            if !parts.is_local {
+                // What is sent over a network is not a guest's work: the rest
+                // happens on the threads that serve imports.
+                tokio::task::yield_now().await;
+            }
+            let delivery = parts.call(&run, &site, request).await;
+            telemetry::record(&delivery);
+            delivery
+        };
+        Box::pin(call.instrument(span))
+    }
+}
+
+impl Parts {
+    /// Answers a call, by several requests where one can have one completion only.
+    async fn call(
+        self: &Arc<Self>,
+        run: &Arc<OfRun>,
+        site: &CallSite,
+        request: Arc<GenerateRequest>,
+    ) -> Delivery {
+        if let Some(role) = &request.model
+            && self.has_one_role
+            && !self.knows(role.as_str())
+        {
+            return not_sent(ProviderError::UnknownModel(
+                format!("the run has no model for the role `{role}`").into(),
+            ));
+        }
+        let request = match (&request.model, self.has_one_role) {
+            // Behind the role is a model, and there is one only.
+            (Some(_), true) => Arc::new(GenerateRequest {
+                model: None,
+                ..GenerateRequest::clone(&request)
+            }),
+            _ => request,
+        };
+        let n_choices = request.params.choices.unwrap_or(1);
+        let in_one = self.backend.takes_choices() && self.model.takes(Parameter::Choices);
+        if n_choices == 1 || in_one {
+            return self.ask(run, site, &request).await;
+        }
+        let mut asked = JoinSet::new();
+        for nth in 0..n_choices {
+            let mut one = GenerateRequest::clone(&request);
+            one.params.choices = None;
+            // The same seed would give the same text.
+            one.params.seed = one.params.seed.map(|seed| seed.wrapping_add(nth));
+            let (parts, run, site) = (self.clone(), run.clone(), site.clone());
+            asked.spawn(async move { (nth, parts.ask(&run, &site, &Arc::new(one)).await) });
+        }
+        let mut deliveries = asked.join_all().await;
+        deliveries.sort_by_key(|(nth, _)| *nth);
+        let mut deliveries = deliveries.into_iter().map(|(_, delivery)| delivery);
+        let mut whole = deliveries
+            .next()
+            .expect("a request asks for one completion at least");
+        deliveries.for_each(|more| join(&mut whole, more));
+        whole
+    }
+
+    /// Tells whether a role of models is the one that this provider answers.
+    fn knows(&self, role: &str) -> bool {
+        role == "main" || role == self.model.name
+    }
+
+    /// Sends one request, until there is an answer or no use in trying.
+    async fn ask(&self, run: &OfRun, site: &CallSite, request: &Arc<GenerateRequest>) -> Delivery {
+        let mut receipt = Receipt {
+            attempts: 0,
+            ..Receipt::default()
+        };
+        let most = match self.most(run, request) {
+            Ok(most) => most,
+            Err(error) => {
+                return Delivery {
+                    answer: Err(error),
+                    receipt,
+                };
+            }
+        };
+        let mut tries = Tries::default();
+        loop {
+            let permit = match &self.limiter {
+                Some(limiter) => Some(limiter.admit(&run.flow, usual_tokens(request)).await),
+                None => None,
+            };
+            let reserved = match run.budgets.reserve(site, most).await {
+                Ok(reserved) => reserved,
+                Err(refused) => {
+                    receipt.refused_by = Some(refused.of);
+                    let error = ProviderError::BudgetSpent(refused.why.into());
+                    return Delivery {
+                        answer: Err(error),
+                        receipt,
+                    };
+                }
+            };
+            if let (0, Some(journal)) = (receipt.attempts, &run.journal)
+                && let Err(error) = journal.sends(site, request)
+            {
+                reserved.settle(Amount::default());
+                return Delivery {
+                    answer: Err(error),
+                    receipt,
+                };
+            }
+            receipt.attempts += 1;
+            let sent = self.backend.send(site, request).await;
+            receipt.left_out = sent.left_out;
+            let failed = match sent.outcome {
+                Ok(mut read) => {
+                    // Some servers do not say: then it is the one that was asked.
+                    if read.completion.model.is_empty() {
+                        read.completion.model = self.model.name.as_str().into();
+                    }
+                    let usage = read.completion.usage;
+                    let paid = self.cost.of(&usage);
+                    reserved.settle(actual(most, &usage, paid));
+                    if let Some(permit) = permit {
+                        let tokens = counted(&usage);
+                        permit.done(Feedback {
+                            outcome: Outcome::Answered { tokens },
+                            told: sent.told,
+                        });
+                    }
+                    receipt.paid_usd = both(receipt.paid_usd, paid);
+                    receipt.worth_usd = paid;
+                    receipt.served = read.served;
+                    return Delivery {
+                        answer: Ok(read.completion),
+                        receipt,
+                    };
+                }
+                Err(failed) => failed,
+            };
+            reserved.settle(after_failure(most, &failed));
+            if let Some(permit) = permit {
+                let throttled = failed.again == Again::Throttled || failed.overloaded;
+                let outcome = match throttled {
+                    true => Outcome::Throttled {
+                        retry_after: failed.wait,
+                        slow_down: failed.overloaded,
+                    },
+                    false => Outcome::Failed,
+                };
+                permit.done(Feedback {
+                    outcome,
+                    told: sent.told,
+                });
+            }
+            let next = tries.next(failed.again, failed.wait, &self.retry, site);
+            receipt.failed.push(FailedAttempt {
+                status: failed.status,
+                why: failed.error.why().clone(),
+                maybe_paid: failed.maybe_paid,
+                waited_ms: next.map_or(0, |wait| wait.as_millis() as u64),
+            });
+            match next {
+                Ok(wait) => {
+                    tracing::debug!(
+                        attempt = receipt.attempts,
+                        status = failed.status,
+                        wait_ms = wait.as_millis() as u64,
+                        "a model call is tried again"
+                    );
+                    tokio::time::sleep(wait).await;
+                }
+                Err(given_up) => {
+                    let error = given_up.tell(failed.error, receipt.attempts);
+                    return Delivery {
+                        answer: Err(error),
+                        receipt,
+                    };
+                }
+            }
+        }
+    }
+
+    /// Returns the most that a request can take.
+    fn most(&self, run: &OfRun, request: &GenerateRequest) -> Result<Amount, ProviderError> {
+        let n_choices = u64::from(request.params.choices.unwrap_or(1));
+        let input = input_tokens_max(request);
+        let output = request.params.max_tokens.or(self.model.output_tokens_max);
+        let Some(output) = output else {
+            if run.budgets.bounds_answers(self.cost != Cost::Free) {
+                return Err(ProviderError::Denied(
+                    "a budget of tokens or money needs a bound on answers: set \
+                     `provider_settings.max_tokens`"
+                        .into(),
+                ));
+            }
+            return Ok(Amount {
+                calls: 1,
+                tokens: input,
+                nano_usd: 0,
+            });
+        };
+        let output = u64::from(output) * n_choices;
+        let nano_usd = match self.cost {
+            Cost::Of(price) => {
+                let dollars = (input as f64 * price.input.max(price.cached_input.unwrap_or(0.0))
+                    + output as f64 * price.output)
+                    / 1e6;
+                Amount::usd(dollars)
+            }
+            Cost::Free | Cost::Unknown => 0,
+        };
+        Ok(Amount {
+            calls: 1,
+            tokens: input + output,
+            nano_usd,
+        })
+    }
+}
+
+/// Returns a delivery of a request that never left.
+fn not_sent(error: ProviderError) -> Delivery {
+    Delivery {
+        answer: Err(error),
+        receipt: Receipt {
+            attempts: 0,
+            ..Receipt::default()
+        },
+    }
+}
+
+/// Returns how many tokens a request can have at most: none is shorter than a
+/// byte, and each part has a few of its own around it.
+fn input_tokens_max(request: &GenerateRequest) -> u64 {
+    const AROUND: u64 = 16;
+    let bytes = serde_json::to_vec(request).map_or(0, |json| json.len() as u64);
+    bytes + AROUND * (request.messages.len() + request.tools.len()) as u64
+}
+
+/// Returns about how many tokens a server will count for a request: many count
+/// the longest answer as if it were written.
+fn usual_tokens(request: &GenerateRequest) -> u64 {
+    const BYTES: u64 = 4;
+    let texts = request.messages.iter().flat_map(Message::texts);
+    let bytes: usize = texts.map(str::len).sum();
+    bytes as u64 / BYTES + u64::from(request.params.max_tokens.unwrap_or(0))
+}
+
+/// Returns what an answer took; what was not counted took what was reserved.
+fn actual(most: Amount, usage: &Usage, paid: Option<f64>) -> Amount {
+    Amount {
+        calls: 1,
+        tokens: counted(usage).unwrap_or(most.tokens),
+        nano_usd: paid.map_or(most.nano_usd, Amount::usd),
+    }
+}
+
+fn counted(usage: &Usage) -> Option<u64> {
+    Some(u64::from(usage.input_tokens?) + u64::from(usage.output_tokens?))
+}
+
+/// Returns what an attempt took that gave no answer. What may be paid for
+/// counts in full.
+fn after_failure(most: Amount, failed: &Failed) -> Amount {
+    match (failed.had_left, failed.maybe_paid) {
+        (false, _) => Amount::default(),
+        (true, true) => most,
+        (true, false) => Amount {
+            calls: 1,
+            ..Amount::default()
+        },
+    }
+}
+
+/// Puts the answer to one more request beside those to the ones before.
+fn join(whole: &mut Delivery, more: Delivery) {
+    let receipt = &mut whole.receipt;
+    receipt.attempts += more.receipt.attempts;
+    receipt.paid_usd = both(receipt.paid_usd, more.receipt.paid_usd);
+    receipt.worth_usd = both(receipt.worth_usd, more.receipt.worth_usd);
+    receipt.failed.extend(more.receipt.failed);
+    receipt.refused_by = more.receipt.refused_by;
+    match (&mut whole.answer, more.answer) {
+        (Ok(whole), Ok(more)) => {
+            let choices: Vec<Choice> = more.choices;
+            whole.choices.extend(choices);
+            whole.usage = add(&whole.usage, &more.usage);
+        }
+        (Ok(_), Err(error)) => whole.answer = Err(error),
+        (Err(_), _) => {}
+    }
+}
+
+fn add(a: &Usage, b: &Usage) -> Usage {
+    let sum = |a: Option<u32>, b: Option<u32>| Some(a?.saturating_add(b?));
+    Usage {
+        input_tokens: sum(a.input_tokens, b.input_tokens),
+        cached_input_tokens: sum(a.cached_input_tokens, b.cached_input_tokens),
+        output_tokens: sum(a.output_tokens, b.output_tokens),
+        reasoning_tokens: sum(a.reasoning_tokens, b.reasoning_tokens),
+    }
+}
+
+/// Adds two costs; what is unknown makes the sum so.
+fn both(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    Some(a? + b?)
+}
+
+/// Something in this process that answers calls, as a backend.
+pub(crate) struct Local {
+    provider: Arc<dyn Provider>,
+}
+
+impl Local {
+    pub(crate) fn new(provider: Arc<dyn Provider>) -> Self {
+        Self { provider }
+    }
+}
+
+impl Backend for Local {
+    fn send<'a>(&'a self, site: &'a CallSite, request: &'a Arc<GenerateRequest>) -> Sending<'a> {
+        Box::pin(async move {
+            let Delivery { answer, receipt } =
+                self.provider.generate(site.clone(), request.clone()).await;
+            let outcome = answer.map_err(|error| Failed {
+                again: match error {
+                    ProviderError::Unavailable(_) => Again::Failed,
+                    _ => Again::Never,
+                },
+                error,
+                status: None,
+                wait: None,
+                overloaded: false,
+                had_left: true,
+                maybe_paid: false,
+            });
+            Sent {
+                outcome: outcome.map(|completion: Completion| Read {
+                    completion,
+                    served: receipt.served,
+                }),
+                left_out: receipt.left_out,
+                told: None,
+            }
+        })
+    }
+
+    fn takes_choices(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

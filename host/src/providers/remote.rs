@@ -1,0 +1,234 @@
+//! A provider on the network: a format, a place, a key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fapo_core::call::{GenerateRequest, ProviderError};
+use fapo_core::model::{Model, Parameter};
+use fapo_core::policy::AuthScheme;
+use fapo_sandbox::CallSite;
+use reqwest::Url;
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+
+use super::gateway::{Backend, Failed, Sending, Sent};
+use super::http::{Broken, Http};
+use super::limiter::Told;
+use super::retry::{self, Again};
+use super::secret::Scrub;
+use super::sign::{self, Account, Post, Service};
+use super::wire::refused::error_of;
+use super::wire::{NoAnswer, Reply, Wire, Written};
+use crate::clock;
+
+const JSON: &str = "application/json";
+
+/// How a request proves whose it is.
+pub(crate) enum Auth {
+    None,
+    Header(HeaderName, SecretString),
+    Signed(Account, Service),
+}
+
+impl Auth {
+    /// Returns how a key is presented.
+    pub(crate) fn of(scheme: AuthScheme, key: &SecretString) -> Self {
+        let key = key.expose_secret();
+        let (name, value) = match scheme {
+            AuthScheme::None | AuthScheme::Sigv4 => return Self::None,
+            AuthScheme::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
+            AuthScheme::ApiKey => (AUTHORIZATION, format!("Api-Key {key}")),
+            AuthScheme::ApiKeyHeader => (HeaderName::from_static("api-key"), key.to_owned()),
+            AuthScheme::XApiKey => (HeaderName::from_static("x-api-key"), key.to_owned()),
+        };
+        Self::Header(name, SecretString::from(value))
+    }
+}
+
+/// A provider on the network.
+pub(crate) struct Remote {
+    pub(crate) wire: Box<dyn Wire>,
+    pub(crate) http: Http,
+    /// Without a slash at the end.
+    pub(crate) base: String,
+    pub(crate) query: String,
+    pub(crate) auth: Auth,
+    pub(crate) scrub: Scrub,
+    pub(crate) model: Model,
+    /// Headers and fields that every request has.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Map<String, Value>,
+}
+
+impl Remote {
+    async fn exchange(&self, request: &GenerateRequest) -> Sent {
+        let mut left_out = Vec::new();
+        let failed = |left_out: Vec<Parameter>, told, failed| Sent {
+            outcome: Err(failed),
+            left_out,
+            told,
+        };
+        let (url, headers, body) = match self.posted(request, &mut left_out) {
+            Ok(posted) => posted,
+            Err(error) => return failed(left_out, None, Failed::before(error)),
+        };
+        let reply = match self.http.post(url, headers, body).await {
+            Ok(reply) => reply,
+            Err(broken) => return failed(left_out, None, self.broken(broken)),
+        };
+        let reply = Reply {
+            body: self.scrub.body(reply.body),
+            ..reply
+        };
+        let told = Told::read(&reply.headers, clock::system());
+        match self.wire.read(&reply) {
+            Ok(read) => Sent {
+                outcome: Ok(read),
+                left_out,
+                told: Some(told),
+            },
+            Err(no_answer) => {
+                let failure = self.no_answer(no_answer, &reply, &told);
+                failed(left_out, Some(told), failure)
+            }
+        }
+    }
+
+    /// Returns what is posted for a request, and where.
+    fn posted(
+        &self,
+        request: &GenerateRequest,
+        left_out: &mut Vec<Parameter>,
+    ) -> Result<(Url, HeaderMap, Bytes), ProviderError> {
+        let Written {
+            path,
+            headers: of_format,
+            mut body,
+            left_out: without,
+        } = self.wire.write(request, &self.model)?;
+        *left_out = without;
+        body.extend(self.body.clone());
+        let query = match self.query.as_str() {
+            "" => String::new(),
+            query => format!("?{query}"),
+        };
+        let url = format!("{}{path}{query}", self.base);
+        let url = Url::parse(&url).map_err(|error| {
+            ProviderError::InvalidRequest(format!("the request has no address: {error}").into())
+        })?;
+        let body = Bytes::from(serde_json::to_vec(&body).expect("JSON can be written"));
+        let mut headers = self.headers.clone();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+        for (name, value) in of_format {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+        match &self.auth {
+            Auth::None => {}
+            Auth::Header(name, value) => {
+                let value = secret_value(value)
+                    .map_err(|_| ProviderError::Denied("the key cannot be sent".into()))?;
+                headers.insert(name, value);
+            }
+            Auth::Signed(account, service) => {
+                let post = Post {
+                    url: url.as_str(),
+                    headers: &[("content-type", JSON.into())],
+                    body: &body,
+                };
+                let cannot = |why: String| ProviderError::Denied(why.into());
+                let signed = sign::sign(&post, account, *service, clock::system())
+                    .map_err(|error| cannot(error.to_string()))?;
+                for (name, value) in signed {
+                    let bad = |_| cannot("the signature cannot be sent".into());
+                    let name = HeaderName::try_from(name).map_err(|e| bad(e.to_string()))?;
+                    headers.insert(name, secret_value(&value).map_err(|e| bad(e.to_string()))?);
+                }
+            }
+        }
+        Ok((url, headers, body))
+    }
+
+    fn broken(&self, broken: Broken) -> Failed {
+        Failed {
+            error: ProviderError::Unavailable(self.scrub.text(&broken.why).into()),
+            status: None,
+            again: match broken.again {
+                true => Again::Failed,
+                false => Again::Never,
+            },
+            wait: None,
+            overloaded: false,
+            had_left: broken.had_left,
+            maybe_paid: broken.had_left,
+        }
+    }
+
+    fn no_answer(&self, no_answer: NoAnswer, reply: &Reply, told: &Told) -> Failed {
+        match no_answer {
+            NoAnswer::Refused(mut refused) => {
+                refused.message = self.scrub.text(&refused.message);
+                let should = header(reply, "x-should-retry").and_then(|word| word.parse().ok());
+                Failed {
+                    error: error_of(&refused, &self.model.name),
+                    status: Some(refused.status),
+                    again: retry::again(&refused, should),
+                    wait: told.retry_after,
+                    overloaded: retry::is_overloaded(&refused),
+                    had_left: true,
+                    maybe_paid: false,
+                }
+            }
+            NoAnswer::Malformed(why) => Failed {
+                error: ProviderError::Unavailable(self.scrub.text(&why).into()),
+                status: Some(reply.status),
+                again: Again::Failed,
+                wait: None,
+                overloaded: false,
+                had_left: true,
+                maybe_paid: true,
+            },
+        }
+    }
+}
+
+/// Returns a header's value that nothing prints.
+fn secret_value(secret: &SecretString) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut value = HeaderValue::from_str(secret.expose_secret())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+    reply.headers.get(name)?.to_str().ok()
+}
+
+impl Backend for Remote {
+    fn send<'a>(&'a self, _site: &'a CallSite, request: &'a Arc<GenerateRequest>) -> Sending<'a> {
+        Box::pin(self.exchange(request))
+    }
+
+    fn takes_choices(&self) -> bool {
+        self.wire.takes_choices()
+    }
+}
+
+impl Failed {
+    /// Returns the failure of a request that never left.
+    fn before(error: ProviderError) -> Self {
+        Self {
+            error,
+            status: None,
+            again: Again::Never,
+            wait: None::<Duration>,
+            overloaded: false,
+            had_left: false,
+            maybe_paid: false,
+        }
+    }
+}
