@@ -284,3 +284,47 @@ impl Provider for ByRole {
 fn cost(price: Option<Price>) -> Cost {
     price.map_or(Cost::Unknown, Cost::Of)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::site;
+
+    /// Says its own name, and the role that it was asked for.
+    struct Named(&'static str);
+
+    impl Provider for Named {
+        fn complete(&self, _role: Role, request: &mut GenerateRequest) {
+            request.params.seed = Some(self.0.len() as u32);
+        }
+
+        fn generate(&self, _: CallSite, request: Arc<GenerateRequest>) -> Answer<Delivery> {
+            let role = request.model.as_ref().map_or("none", |role| role.as_str());
+            let error = ProviderError::Other(format!("{} as {role}", self.0).into());
+            Box::pin(std::future::ready(Err(error).into()))
+        }
+    }
+
+    #[tokio::test]
+    async fn each_role_is_answered_by_its_own_provider() {
+        let judge: Arc<dyn Provider> = Arc::new(Named("judge"));
+        let by_role = ByRole {
+            first: Arc::new(Named("first one")),
+            roles: [("judge".to_owned(), judge)].into(),
+        };
+        for (role, said, seed) in [
+            (None, "first one as none", 9),
+            (Some("judge"), "judge as none", 5),
+            (Some("critic"), "first one as critic", 9),
+        ] {
+            let mut request = GenerateRequest {
+                model: role.map(Into::into),
+                ..GenerateRequest::default()
+            };
+            by_role.complete(Role::Scorer, &mut request);
+            assert_eq!(request.params.seed, Some(seed), "{role:?}");
+            let answer = by_role.generate(site("a"), Arc::new(request)).await.answer;
+            assert_eq!(answer.unwrap_err().why().as_str(), said);
+        }
+    }
+}

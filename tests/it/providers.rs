@@ -1,8 +1,8 @@
 //! Model calls over the network: what leaves, what comes back, and what is
 //! made of a server that fails.
 
-use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -304,6 +304,110 @@ fn each_fault_of_a_server_is_tried_again_or_told() {
                     "{what}: {waited:?}"
                 );
             }
+        }
+    }
+}
+
+/// How each vendor words a refusal.
+fn refusal(kind: &str, status: u16) -> Does {
+    let body = match kind {
+        "anthropic" => json!({"type": "error", "error": {"type": "told", "message": "told"}}),
+        "bedrock" | "sagemaker" => json!({"message": "told"}),
+        "baseten" => json!({"error": "told"}),
+        _ => json!({"error": {"message": "told", "type": "told", "code": null}}),
+    };
+    Does::Says(status, vec![], body.to_string())
+}
+
+#[test]
+fn faults_of_any_vendor_leave_a_run_degraded_and_no_case_wrong() {
+    // Each case meets its fault first, and then an answer: how often its first
+    // call is sent, and whether there is an answer in the end.
+    let faults = |kind: &str| {
+        let refused = |status| refusal(kind, status);
+        let wait = |value: &str| match refused(429) {
+            Does::Says(status, _, body) => {
+                Does::Says(status, vec![("retry-after", value.to_owned())], body)
+            }
+            other => other,
+        };
+        vec![
+            (refused(401), 1, false),
+            (refused(404), 1, false),
+            (refused(409), 2, true),
+            (wait("0.1"), 2, true),
+            (wait("1"), 2, true),
+            (wait("Wed, 21 Oct 2015 07:28:00 GMT"), 2, true),
+            (refused(500), 2, true),
+            (refused(529), 2, true),
+            (Does::HangsUp, 2, true),
+            (Does::Stalls, 2, true),
+            (Does::StallsAmid, 2, true),
+            (Does::CutsOff, 2, true),
+            (Does::Says(200, vec![], "{\"a\": [{".into()), 2, true),
+            (
+                Does::Says(
+                    200,
+                    vec![("content-type", "text/html".into())],
+                    "<p>hello".into(),
+                ),
+                2,
+                true,
+            ),
+            (
+                Does::Floods {
+                    bytes: 20 << 20,
+                    says_so: false,
+                },
+                1,
+                false,
+            ),
+        ]
+    };
+    for (kind, more, _, answer) in vendors() {
+        let (table, expected) = (faults(kind), faults(kind));
+        let met = Mutex::new(vec![false; table.len()]);
+        let server = Server::start(move |_, request| {
+            let body = request.body.to_string();
+            let nth = (0..table.len()).find(|nth| body.contains(&format!("word{nth} ")));
+            let nth = nth.expect("every request is of a case");
+            let first = !std::mem::replace(&mut met.lock().unwrap()[nth], true);
+            if first {
+                table[nth].0.clone()
+            } else {
+                says(&answer)
+            }
+        });
+        let tenant = Tenant::new();
+        let rows: Vec<_> = (0..expected.len())
+            .map(|n| row(&format!("c{n}"), &format!("word{n} "), "x"))
+            .collect();
+        tenant.file("datasets/train.jsonl", rows.join("\n"));
+        let deadlines = "deadlines = { idle_ms = 300 }\n";
+        grant(
+            &tenant,
+            kind,
+            &server.url(""),
+            &format!("{deadlines}{more}"),
+        );
+        let summary = eval(
+            &tenant,
+            0,
+            &["--no-cache", "--set", "world_failures_max=0.5"],
+        );
+        let what = format!("{kind} {more}");
+        assert_eq!(summary["status"], "degraded", "{what}");
+        let dir = run_dir(&summary);
+        let rows = lines(&dir.join("results.jsonl"));
+        let calls = lines(&dir.join("calls.jsonl"));
+        for (nth, (does, attempts, answered)) in expected.iter().enumerate() {
+            let what = format!("{what}: {does:?}");
+            let call = calls
+                .iter()
+                .find(|call| call["case_id"] == rows[nth]["case_id"]);
+            assert_eq!(call.unwrap()["attempts"], *attempts, "{what}");
+            assert_eq!(rows[nth]["world_failure"].is_null(), *answered, "{what}");
+            assert_eq!(rows[nth]["composite_score"].is_null(), !answered, "{what}");
         }
     }
 }
@@ -631,20 +735,21 @@ fn what_answers_is_told_when_it_changes_amid_a_run() {
 }
 
 #[test]
-fn a_judge_is_asked_where_its_role_says() {
-    let [main, judge] = ["main", "judge"].map(|_| Server::script(vec![says(&chat("said"))]));
+fn a_roles_provider_is_in_the_record_of_the_run() {
+    let server = Server::script(vec![says(&chat("said"))]);
     let tenant = one_case();
-    grant(&tenant, "openai", &main.url("/v1"), "");
+    grant(&tenant, "openai", &server.url("/v1"), "");
     let role = json!({"judge": {"provider_settings": {"model": "other"}}});
     let config = json!({"provider": "main", "roles": role});
     tenant.file("configs/default.json", config.to_string());
     let summary = eval(&tenant, 0, &[]);
-    let config: BTreeMap<String, Value> = serde_json::from_str(
-        &std::fs::read_to_string(run_dir(&summary).join("run_config.json")).unwrap(),
-    )
-    .unwrap();
+    let config = std::fs::read_to_string(run_dir(&summary).join("run_config.json")).unwrap();
+    let config: Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(config["provider"]["model"], "m");
     assert_eq!(config["roles"]["judge"]["model"], "other");
-    assert_eq!((main.n_asked(), judge.n_asked()), (2, 0));
+    let unknown = json!({"roles": {"judge": {"model": "other"}}});
+    tenant.file("configs/default.json", unknown.to_string());
+    run(&tenant, &[]).told(2, "there is no key `roles.judge.model`");
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! The way of a model call to a provider: room in the budgets, a turn at the
 //! limiter, an attempt, and another one where that helps.
 
+mod amounts;
+mod joined;
+mod local;
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,17 +14,18 @@ use std::time::Duration;
 
 use fapo_core::Untrusted;
 use fapo_core::budget::Amount;
-use fapo_core::call::{
-    Choice, Completion, Delivery, FailedAttempt, GenerateRequest, ProviderError, Receipt, Usage,
-};
+use fapo_core::call::{Delivery, FailedAttempt, GenerateRequest, ProviderError, Receipt, Usage};
 use fapo_core::config::{ProviderSettings, RetrySettings};
 use fapo_core::manifest::Role;
-use fapo_core::message::Message;
 use fapo_core::model::{Model, Parameter, Price};
 use fapo_sandbox::CallSite;
 use fapo_sandbox::imports::{Answer, Provider};
 use tokio::task::JoinSet;
 use tracing::Instrument;
+
+use amounts::{actual, after_failure, counted, most, usual_tokens};
+use joined::{both, join};
+pub(crate) use local::Local;
 
 use super::limiter::{Feedback, Flow, Limiter, Outcome, Told};
 use super::retry::{Again, Tries};
@@ -249,15 +256,12 @@ impl Parts {
             attempts: 0,
             ..Receipt::default()
         };
-        let most = match self.most(run, request) {
-            Ok(most) => most,
-            Err(error) => {
-                return Delivery {
-                    answer: Err(error),
-                    receipt,
-                };
-            }
-        };
+        let answer_tokens_max = request.params.max_tokens.or(self.model.output_tokens_max);
+        let costs = self.cost != Cost::Free;
+        if answer_tokens_max.is_none() && run.budgets.bounds_answers(costs) {
+            return not_sent(ProviderError::Denied(UNBOUNDED.into()));
+        }
+        let most = most(request, answer_tokens_max, self.cost);
         let mut tries = Tries::default();
         loop {
             let permit = match &self.limiter {
@@ -355,43 +359,11 @@ impl Parts {
             }
         }
     }
-
-    /// Returns the most that a request can take.
-    fn most(&self, run: &OfRun, request: &GenerateRequest) -> Result<Amount, ProviderError> {
-        let n_choices = u64::from(request.params.choices.unwrap_or(1));
-        let input = input_tokens_max(request);
-        let output = request.params.max_tokens.or(self.model.output_tokens_max);
-        let Some(output) = output else {
-            if run.budgets.bounds_answers(self.cost != Cost::Free) {
-                return Err(ProviderError::Denied(
-                    "a budget of tokens or money needs a bound on answers: set \
-                     `provider_settings.max_tokens`"
-                        .into(),
-                ));
-            }
-            return Ok(Amount {
-                calls: 1,
-                tokens: input,
-                nano_usd: 0,
-            });
-        };
-        let output = u64::from(output) * n_choices;
-        let nano_usd = match self.cost {
-            Cost::Of(price) => {
-                let dollars = (input as f64 * price.input.max(price.cached_input.unwrap_or(0.0))
-                    + output as f64 * price.output)
-                    / 1e6;
-                Amount::usd(dollars)
-            }
-            Cost::Free | Cost::Unknown => 0,
-        };
-        Ok(Amount {
-            calls: 1,
-            tokens: input + output,
-            nano_usd,
-        })
-    }
 }
+
+/// Said of a request whose answer may be of any length, where that is counted.
+const UNBOUNDED: &str = "a budget of tokens or money needs a bound on answers: \
+                         set `provider_settings.max_tokens`";
 
 /// Returns a delivery of a request that never left.
 fn not_sent(error: ProviderError) -> Delivery {
@@ -403,127 +375,3 @@ fn not_sent(error: ProviderError) -> Delivery {
         },
     }
 }
-
-/// Returns how many tokens a request can have at most: none is shorter than a
-/// byte, and each part has a few of its own around it.
-fn input_tokens_max(request: &GenerateRequest) -> u64 {
-    const AROUND: u64 = 16;
-    let bytes = serde_json::to_vec(request).map_or(0, |json| json.len() as u64);
-    bytes + AROUND * (request.messages.len() + request.tools.len()) as u64
-}
-
-/// Returns about how many tokens a server will count for a request: many count
-/// the longest answer as if it were written.
-fn usual_tokens(request: &GenerateRequest) -> u64 {
-    const BYTES: u64 = 4;
-    let texts = request.messages.iter().flat_map(Message::texts);
-    let bytes: usize = texts.map(str::len).sum();
-    bytes as u64 / BYTES + u64::from(request.params.max_tokens.unwrap_or(0))
-}
-
-/// Returns what an answer took; what was not counted took what was reserved.
-fn actual(most: Amount, usage: &Usage, paid: Option<f64>) -> Amount {
-    Amount {
-        calls: 1,
-        tokens: counted(usage).unwrap_or(most.tokens),
-        nano_usd: paid.map_or(most.nano_usd, Amount::usd),
-    }
-}
-
-fn counted(usage: &Usage) -> Option<u64> {
-    Some(u64::from(usage.input_tokens?) + u64::from(usage.output_tokens?))
-}
-
-/// Returns what an attempt took that gave no answer. What may be paid for
-/// counts in full.
-fn after_failure(most: Amount, failed: &Failed) -> Amount {
-    match (failed.had_left, failed.maybe_paid) {
-        (false, _) => Amount::default(),
-        (true, true) => most,
-        (true, false) => Amount {
-            calls: 1,
-            ..Amount::default()
-        },
-    }
-}
-
-/// Puts the answer to one more request beside those to the ones before.
-fn join(whole: &mut Delivery, more: Delivery) {
-    let receipt = &mut whole.receipt;
-    receipt.attempts += more.receipt.attempts;
-    receipt.paid_usd = both(receipt.paid_usd, more.receipt.paid_usd);
-    receipt.worth_usd = both(receipt.worth_usd, more.receipt.worth_usd);
-    receipt.failed.extend(more.receipt.failed);
-    receipt.refused_by = more.receipt.refused_by;
-    match (&mut whole.answer, more.answer) {
-        (Ok(whole), Ok(more)) => {
-            let choices: Vec<Choice> = more.choices;
-            whole.choices.extend(choices);
-            whole.usage = add(&whole.usage, &more.usage);
-        }
-        (Ok(_), Err(error)) => whole.answer = Err(error),
-        (Err(_), _) => {}
-    }
-}
-
-fn add(a: &Usage, b: &Usage) -> Usage {
-    let sum = |a: Option<u32>, b: Option<u32>| Some(a?.saturating_add(b?));
-    Usage {
-        input_tokens: sum(a.input_tokens, b.input_tokens),
-        cached_input_tokens: sum(a.cached_input_tokens, b.cached_input_tokens),
-        output_tokens: sum(a.output_tokens, b.output_tokens),
-        reasoning_tokens: sum(a.reasoning_tokens, b.reasoning_tokens),
-    }
-}
-
-/// Adds two costs; what is unknown makes the sum so.
-fn both(a: Option<f64>, b: Option<f64>) -> Option<f64> {
-    Some(a? + b?)
-}
-
-/// Something in this process that answers calls, as a backend.
-pub(crate) struct Local {
-    provider: Arc<dyn Provider>,
-}
-
-impl Local {
-    pub(crate) fn new(provider: Arc<dyn Provider>) -> Self {
-        Self { provider }
-    }
-}
-
-impl Backend for Local {
-    fn send<'a>(&'a self, site: &'a CallSite, request: &'a Arc<GenerateRequest>) -> Sending<'a> {
-        Box::pin(async move {
-            let Delivery { answer, receipt } =
-                self.provider.generate(site.clone(), request.clone()).await;
-            let outcome = answer.map_err(|error| Failed {
-                again: match error {
-                    ProviderError::Unavailable(_) => Again::Failed,
-                    _ => Again::Never,
-                },
-                error,
-                status: None,
-                wait: None,
-                overloaded: false,
-                had_left: true,
-                maybe_paid: false,
-            });
-            Sent {
-                outcome: outcome.map(|completion: Completion| Read {
-                    completion,
-                    served: receipt.served,
-                }),
-                left_out: receipt.left_out,
-                told: None,
-            }
-        })
-    }
-
-    fn takes_choices(&self) -> bool {
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use fapo_core::budget::Budget;
-use fapo_core::call::{FinishReason, Served, Spending};
+use fapo_core::call::{Choice, Completion, FinishReason, Served, Spending};
 use fapo_core::manifest::Role;
 
 use super::*;
