@@ -81,13 +81,26 @@ impl Asking {
         }
     }
 
+    /// Gets ready to send what is asked, if anything is to be sent: before a
+    /// command leaves anything behind that a missing key would make worthless.
+    pub(crate) fn connect(&self, provider: Option<&Opened>) -> CommandResult<()> {
+        match provider {
+            Some(opened) if self.sends() => opened.connect(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells whether anything may leave this process.
+    fn sends(&self) -> bool {
+        !self.choices.cache_only && !self.choices.is_replay()
+    }
+
     /// Refuses a budget of money where nobody knows what is spent.
     pub(crate) fn check(&self, provider: Option<&Opened>) -> CommandResult<()> {
-        let sends = !self.choices.cache_only && self.choices.replay.is_none();
         let Some(model) = provider.and_then(Opened::without_price) else {
             return Ok(());
         };
-        if !sends || !self.all_budgets().bounds_money() {
+        if !self.sends() || !self.all_budgets().bounds_money() {
             return Ok(());
         }
         Err(CommandError::refused(format!(
@@ -121,7 +134,7 @@ pub(crate) struct ModelCalls {
 }
 
 impl ModelCalls {
-    /// Puts everything in its place. Keys are read here, if anything is to be sent.
+    /// Puts everything in its place.
     pub(crate) fn open(
         asking: &Asking,
         opened: Option<&Opened>,
@@ -176,7 +189,7 @@ impl ModelCalls {
         let mut provider = match calls.mode {
             // Nothing is sent, so no key is needed.
             CacheMode::Only => opened.disconnected(),
-            _ => opened.connect(&run)?,
+            _ => opened.of_run(&run),
         };
         if matches!(calls.mode, CacheMode::Use | CacheMode::Only) {
             let policy = &asking.policy.cache;

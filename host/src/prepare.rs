@@ -211,6 +211,8 @@ impl Settled {
 
     /// Runs the cases at a place, and writes what they come to.
     pub(crate) async fn run(self, to: Destination, mut told: Told) -> CommandResult<Summary> {
+        let asking = &self.wanted.asking;
+        asking.connect(self.wanted.provider.as_ref())?;
         let mut tally = self.tally();
         let (dir, finished, config) = self.begin(&to, &mut tally)?;
         let test_reads_before = told.test_reads(dir.path())?;

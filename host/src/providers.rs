@@ -23,7 +23,7 @@ mod telemetry;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fapo_core::call::{Delivery, GenerateRequest, ProviderError, Usage};
 use fapo_core::config::{ProviderSettings, RetrySettings};
@@ -53,6 +53,8 @@ pub(crate) struct Opened {
     settings: ProviderSettings,
     /// What answers for other roles than the run's first.
     roles: BTreeMap<String, Opened>,
+    /// The way there, once it is connected.
+    gateway: Arc<OnceLock<Gateway>>,
 }
 
 /// Where answers come from.
@@ -85,6 +87,7 @@ impl Opened {
             model: Model::find(model, &[]),
             cost: Cost::Free,
             roles: BTreeMap::new(),
+            gateway: Arc::default(),
         }
     }
 
@@ -162,17 +165,33 @@ impl Opened {
         }
     }
 
-    /// Gets ready to ask for a run: reads keys, and knows the run's budgets.
-    pub(crate) fn connect(&self, run: &Arc<OfRun>) -> CommandResult<Arc<dyn Provider>> {
-        let first = self.gateway()?.of_run(run.clone());
+    /// Gets ready to ask: reads keys, and sets up clients. A command does so
+    /// before it leaves anything behind.
+    pub(crate) fn connect(&self) -> CommandResult<()> {
+        for opened in self.all() {
+            if opened.gateway.get().is_none() {
+                let _ = opened.gateway.set(opened.new_gateway()?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what answers a run, under its budgets.
+    pub(crate) fn of_run(&self, run: &Arc<OfRun>) -> Arc<dyn Provider> {
+        let of_run = |opened: &Self| {
+            let gateway = opened.gateway.get();
+            gateway.expect("it is connected before a run begins").of_run(run.clone())
+        };
+        let first = of_run(self);
         if self.roles.is_empty() {
-            return Ok(first);
+            return first;
         }
-        let mut roles = BTreeMap::new();
-        for (role, opened) in &self.roles {
-            roles.insert(role.clone(), opened.gateway()?.of_run(run.clone()));
-        }
-        Ok(Arc::new(ByRole { first, roles }))
+        let roles = self.roles.iter();
+        let roles = roles.map(|(role, opened)| (role.clone(), of_run(opened)));
+        Arc::new(ByRole {
+            first,
+            roles: roles.collect(),
+        })
     }
 
     /// Returns a provider that fills in requests as this one does, and answers none.
@@ -189,7 +208,7 @@ impl Opened {
         })
     }
 
-    fn gateway(&self) -> CommandResult<Gateway> {
+    fn new_gateway(&self) -> CommandResult<Gateway> {
         let setup = |backend, system| Setup {
             backend,
             model: self.model.clone(),

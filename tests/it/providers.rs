@@ -547,6 +547,23 @@ fn a_tenant_asks_what_it_was_granted_and_nothing_else() {
 }
 
 #[test]
+fn a_missing_key_leaves_no_run_and_reads_no_test_set() {
+    let tenant = one_case();
+    let server = Server::script(vec![says(&chat("said"))]);
+    grant(&tenant, "openai", &server.url("/v1"), "");
+    for command in ["eval", "test"] {
+        let ran = tenant.run(command, &[]);
+        ran.told(2, "the environment has no variable `PLANTED_KEY`");
+    }
+    assert!(!tenant.path("evals").exists());
+    let mut command = tenant.desk.command(&["test", "acme", "--json"]);
+    let ran = Ran::of(command.env("PLANTED_KEY", KEY).output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let summary: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(summary["test_reads_before"], 0);
+}
+
+#[test]
 fn the_second_run_of_a_variant_asks_nothing_and_a_changed_step_alone_is_asked_again() {
     let tenant = many_cases(5);
     let server = Server::start(|_, request| {

@@ -76,6 +76,7 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
     let provider = tenant.provider(args.provider.as_deref(), &config)?;
     let asking = tenant.asking(args.choices.clone(), config.budgets);
     asking.check(provider.as_ref())?;
+    asking.connect(provider.as_ref())?;
     let dir = match &args.out {
         Some(dir) => {
             workspace::check_not_raw(dir)?;

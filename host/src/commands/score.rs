@@ -89,6 +89,7 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
     let profile = tenant.profile(&config);
     let asking = tenant.asking(args.choices.clone(), config.budgets);
     asking.check(provider.as_ref())?;
+    asking.connect(provider.as_ref())?;
     // A judge's answers are kept in the cache; the journal is that of no run.
     let place = tempfile::tempdir()
         .map_err(|error| CommandError::world("could not make a directory").because(error))?;

@@ -1,5 +1,6 @@
 //! Opening a provider: who may name it, and which of its models is asked.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fapo_core::config::ProviderSettings;
@@ -93,7 +94,8 @@ impl Operator<'_> {
             cost: cost(model.price),
             model,
             source: Source::Network(Box::new(written)),
-            roles: std::collections::BTreeMap::new(),
+            roles: BTreeMap::new(),
+            gateway: Arc::default(),
         })
     }
 

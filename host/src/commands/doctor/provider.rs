@@ -59,13 +59,11 @@ pub(super) fn look(
         },
         journal: None,
     });
-    let provider = match opened.connect(&run) {
-        Ok(provider) => provider,
-        Err(error) => {
-            checks.push(bad("key", &error));
-            return Ok(checks);
-        }
-    };
+    if let Err(error) = opened.connect() {
+        checks.push(bad("key", &error));
+        return Ok(checks);
+    }
+    let provider = opened.of_run(&run);
     let mut request = question();
     provider.complete(Role::Chain, &mut request);
     let site = CallSite {
