@@ -65,9 +65,12 @@ impl Home {
         let path = self.policy_path();
         match std::fs::read_to_string(&path) {
             Ok(text) => toml::from_str(&text).map_err(|error| {
+                // The line itself is not shown: it may hold what nobody should see.
+                let line = error.span().map(|span| text[..span.start].lines().count().max(1));
+                let line = line.map_or(String::new(), |line| format!("line {line}: "));
                 CommandError::person(format!("could not read the policy `{}`", path.display()))
-                    .because(error)
-                    .hint("`fapo-host limits` lists the keys of `[limits]`")
+                    .because(format!("{line}{}", error.message()))
+                    .hint("`host/README.md` explains the file, and `fapo-host limits` lists the keys of `[limits]`")
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Ok(WrittenPolicy::default())

@@ -180,7 +180,9 @@ impl Opened {
     pub(crate) fn of_run(&self, run: &Arc<OfRun>) -> Arc<dyn Provider> {
         let of_run = |opened: &Self| {
             let gateway = opened.gateway.get();
-            gateway.expect("it is connected before a run begins").of_run(run.clone())
+            gateway
+                .expect("it is connected before a run begins")
+                .of_run(run.clone())
         };
         let first = of_run(self);
         if self.roles.is_empty() {

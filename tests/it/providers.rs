@@ -485,6 +485,33 @@ fn a_key_is_found_in_nothing_that_a_run_leaves() {
     search(tenant.desk.path("").as_path());
 }
 
+#[test]
+fn a_key_that_stands_in_the_policy_itself_is_not_repeated() {
+    let tenant = one_case();
+    for policy in [
+        format!("[providers.main]\nkind = \"openai\"\nkey = \"{KEY}\""),
+        format!("[providers.main]\nkind = \"openai\"\nkey = {{ value = \"{KEY}\" }}"),
+        format!("[providers.main]\nkind = \"openai\"\nkey = \"{KEY}"),
+        format!(
+            "[providers.main]\nkind = \"openai\"\nbase_url = \"https://me:{KEY}@a.example\"\nmodel = \"m\""
+        ),
+    ] {
+        tenant.desk.file("home/policy.toml", policy);
+        let ran = tenant.run("eval", &["--provider", "main"]);
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(!ran.err.contains("planted"), "{}", ran.err);
+    }
+    let server = Server::script(vec![Does::Says(401, vec![], format!("you sent {KEY}"))]);
+    let headers = format!("auth = \"none\"\nheaders = {{ x-api-token = \"Bearer {KEY}\" }}");
+    grant(&tenant, "openai", &server.url("/v1"), &headers);
+    eval(&tenant, 4, &[]);
+    assert_eq!(
+        server.asked()[0].header("x-api-token"),
+        Some(&*format!("Bearer {KEY}"))
+    );
+    search(&tenant.path("evals"));
+}
+
 /// Looks for the key in every file below a directory, however JSON spells it.
 fn search(dir: &Path) {
     for entry in std::fs::read_dir(dir).unwrap() {

@@ -38,8 +38,15 @@ pub(super) fn connect(
     let mut headers = HeaderMap::new();
     for (header, value) in &written.headers {
         let bad = || CommandError::person(format!("`{name}` has a bad header `{header}`"));
-        let header = HeaderName::try_from(header).map_err(|_| bad())?;
-        headers.insert(header, HeaderValue::try_from(value).map_err(|_| bad())?);
+        let mut sent = HeaderValue::try_from(value).map_err(|_| bad())?;
+        sent.set_sensitive(is_secret(header));
+        headers.insert(HeaderName::try_from(header).map_err(|_| bad())?, sent);
+    }
+    for (field, value) in written.headers.iter().chain(&written.query) {
+        if is_secret(field) {
+            let secret = value.split_whitespace().last().unwrap_or_default();
+            scrub.add(&SecretString::from(secret.to_owned()));
+        }
     }
     let query: Vec<String> = written
         .query
@@ -58,6 +65,21 @@ pub(super) fn connect(
         base: base.clone(),
     };
     Ok((remote, format!("{base} {credential} {}", model.name)))
+}
+
+/// Tells whether what a header or a parameter holds is not for everyone, by its name.
+fn is_secret(field: &str) -> bool {
+    let field = field.to_ascii_lowercase();
+    let words = [
+        "auth",
+        "cookie",
+        "key",
+        "password",
+        "secret",
+        "signature",
+        "token",
+    ];
+    words.iter().any(|word| field.contains(word))
 }
 
 /// Writes a text so that it can stand in a query.

@@ -18,7 +18,8 @@ pub(super) fn settle(name: &str, written: &mut WrittenProvider) -> CommandResult
             .because(why)
             .hint("write it as `https://api.example.com/v1`")
     };
-    let url = Url::parse(&base).map_err(|error| bad(format!("`{base}`: {error}")))?;
+    // What cannot be read is not shown: a password may be what is wrong with it.
+    let url = Url::parse(&base).map_err(|error| bad(error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err(bad(format!("`{base}` is no address of HTTP")));
     }

@@ -2,8 +2,10 @@
 //! answers model calls, and what may be spent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::budget::Budgets;
 use crate::config::RateSettings;
@@ -128,8 +130,8 @@ pub enum AuthScheme {
 }
 
 /// Where a secret is found. The secret itself stands in no file of ours.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SecretSource {
     /// A variable of the environment.
     Env(String),
@@ -137,6 +139,47 @@ pub enum SecretSource {
     File(String),
     /// A program and its arguments; it prints the secret.
     Command(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for SecretSource {
+    /// Reads where a secret is. A message of serde's own would show what it
+    /// met, and that may be the secret itself.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SourceVisitor)
+    }
+}
+
+struct SourceVisitor;
+
+/// Said of whatever does not say where a secret is.
+const NO_SOURCE: &str = "a secret does not stand in this file: write `{ env = \"NAME\" }`, \
+                         `{ file = \"PATH\" }` or `{ command = [\"PROGRAM\", \"ARGUMENT\"] }`";
+
+impl<'de> Visitor<'de> for SourceVisitor {
+    type Value = SecretSource;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("where a secret is")
+    }
+
+    fn visit_str<E: de::Error>(self, _secret: &str) -> Result<SecretSource, E> {
+        Err(E::custom(NO_SOURCE))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
+        let no_source = |_| de::Error::custom(NO_SOURCE);
+        let source = match map.next_key::<String>()?.as_deref() {
+            Some("env") => map.next_value().map(SecretSource::Env),
+            Some("file") => map.next_value().map(SecretSource::File),
+            Some("command") => map.next_value().map(SecretSource::Command),
+            _ => Err(de::Error::custom(NO_SOURCE)),
+        };
+        let source = source.map_err(no_source)?;
+        match map.next_key::<IgnoredAny>()? {
+            None => Ok(source),
+            Some(_) => Err(de::Error::custom(NO_SOURCE)),
+        }
+    }
 }
 
 /// `[providers.NAME]`, as written.
@@ -284,6 +327,25 @@ impl Default for Deadlines {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_that_stands_where_its_place_should_is_not_repeated() {
+        let read = |json: &str| serde_json::from_str::<SecretSource>(json);
+        assert_eq!(
+            read(r#"{"env": "A_KEY"}"#).unwrap(),
+            SecretSource::Env("A_KEY".into())
+        );
+        for wrong in [
+            r#""sk-planted""#,
+            r#"{"sk-planted": 1}"#,
+            r#"{"command": "sk-planted"}"#,
+            r#"{"env": "A", "file": "sk-planted"}"#,
+            r#"["sk-planted"]"#,
+        ] {
+            let told = read(wrong).unwrap_err().to_string();
+            assert!(!told.contains("planted"), "{told}");
+        }
+    }
 
     #[test]
     fn a_provider_is_for_the_tenants_and_models_that_it_names() {
