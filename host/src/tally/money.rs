@@ -38,10 +38,7 @@ pub(crate) struct Money {
 impl Money {
     pub(crate) fn add(&mut self, receipt: &Receipt) {
         self.paid.add(receipt.paid_usd);
-        self.uncached.add(match receipt.cached {
-            true => receipt.worth_usd,
-            false => receipt.paid_usd,
-        });
+        self.uncached.add(receipt.worth_usd);
     }
 }
 
@@ -160,6 +157,7 @@ mod tests {
         );
         money.add(&Receipt {
             paid_usd: None,
+            worth_usd: None,
             ..Receipt::default()
         });
         assert_eq!((money.paid.get(), money.uncached.get()), (None, None));
