@@ -574,7 +574,7 @@ fn a_tenant_asks_what_it_was_granted_and_nothing_else() {
 }
 
 #[test]
-fn a_missing_key_leaves_no_run_and_reads_no_test_set() {
+fn a_missing_key_or_a_damaged_cache_reads_no_test_set() {
     let tenant = one_case();
     let server = Server::script(vec![says(&chat("said"))]);
     grant(&tenant, "openai", &server.url("/v1"), "");
@@ -583,6 +583,11 @@ fn a_missing_key_leaves_no_run_and_reads_no_test_set() {
         ran.told(2, "the environment has no variable `PLANTED_KEY`");
     }
     assert!(!tenant.path("evals").exists());
+    tenant.desk.file("home/cache.sqlite", "no database at all, and longer than a header of one is: 100 bytes and a few more, to be sure of it");
+    let mut command = tenant.desk.command(&["test", "acme"]);
+    let ran = Ran::of(command.env("PLANTED_KEY", KEY).output().unwrap());
+    ran.told(3, "is damaged");
+    std::fs::remove_file(tenant.desk.path("home/cache.sqlite")).unwrap();
     let mut command = tenant.desk.command(&["test", "acme", "--json"]);
     let ran = Ran::of(command.env("PLANTED_KEY", KEY).output().unwrap());
     assert_eq!(ran.code, Some(0), "{}", ran.err);
