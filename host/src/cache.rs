@@ -27,7 +27,7 @@ pub(crate) use prune::{Choice, File, Pruned, Stats};
 use crate::clock;
 use crate::database::OpenError;
 use crate::exit::CommandResult;
-use key::{Asked, Key, Samples};
+use key::{Asked, Key};
 use store::{Clock, Kept, Store, Warning};
 
 /// The cache of this process.
@@ -114,9 +114,7 @@ impl Cache {
     }
 }
 
-/// Puts the cache before a provider, for one run: it counts what each case
-/// asks, so that a case that asks the same twice gets two samples, and another
-/// run begins to count anew.
+/// Puts the cache before a provider.
 pub(crate) fn cached(
     provider: Arc<dyn Provider>,
     cache: Cache,
@@ -128,7 +126,6 @@ pub(crate) fn cached(
         cache,
         scope,
         only: mode == Mode::Only,
-        samples: Samples::default(),
     })
 }
 
@@ -137,7 +134,6 @@ struct Cached {
     cache: Cache,
     scope: Scope,
     only: bool,
-    samples: Samples,
 }
 
 impl Provider for Cached {
@@ -154,7 +150,7 @@ impl Provider for Cached {
             request: &request,
         }
         .digest();
-        let key = key::nth(&asked, self.samples.count(&site, &asked));
+        let key = key::nth(&asked, site.sample);
         let cache = self.cache.clone();
         if self.only {
             return Box::pin(async move {

@@ -11,6 +11,7 @@ pub(crate) fn site(case: &str) -> CallSite {
         repeat: 1,
         step: "s".into(),
         visit: 1,
+        sample: 0,
         seq: 0,
     }
 }

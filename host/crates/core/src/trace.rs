@@ -116,6 +116,22 @@ impl CallBody {
         }
     }
 
+    /// Tells whether another call asks a model what this one asked already. What
+    /// came to an error is asked again, not once more.
+    pub fn is_asked_again_by(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Generate {
+                    request,
+                    error: None,
+                    ..
+                },
+                Self::Generate { request: asked, .. },
+            ) => request == asked,
+            _ => false,
+        }
+    }
+
     /// Tells whether this call has an answer to what another one asked.
     fn answers_the_same(&self, other: &Self) -> bool {
         match (self, other) {
@@ -295,6 +311,26 @@ mod tests {
             replaced: false,
             span: Span::default(),
         }
+    }
+
+    #[test]
+    fn the_same_question_is_asked_again_unless_it_came_to_an_error() {
+        let asks = |seed, error: Option<&str>| CallBody::Generate {
+            request: Arc::new(GenerateRequest {
+                params: crate::call::GenerateParams {
+                    seed: Some(seed),
+                    ..Default::default()
+                },
+                ..GenerateRequest::default()
+            }),
+            answer: None,
+            error: error.map(|why| ProviderError::Other(why.into())),
+            receipt: Receipt::default(),
+        };
+        let asked = asks(1, None);
+        assert!(asked.is_asked_again_by(&asks(1, None)), "even under way");
+        assert!(!asked.is_asked_again_by(&asks(2, None)));
+        assert!(!asks(1, Some("down")).is_asked_again_by(&asks(1, None)));
     }
 
     #[test]

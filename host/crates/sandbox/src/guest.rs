@@ -151,9 +151,9 @@ impl Guest {
 
     /// Notes a call and returns where it comes from, and its place in the trace.
     pub(crate) fn call_begins(&self, step: Untrusted, body: CallBody) -> (CallSite, usize) {
-        let (at, visit) = self.recorder.call_begins(&step, body);
+        let (at, visit, sample) = self.recorder.call_begins(&step, body);
         let mut site = self.site(step, at);
-        site.visit = visit;
+        (site.visit, site.sample) = (visit, sample);
         (site, at)
     }
 
@@ -164,6 +164,7 @@ impl Guest {
             repeat: self.repeat,
             step,
             visit: 0,
+            sample: 0,
             seq: u32::try_from(at).unwrap_or(u32::MAX),
         }
     }

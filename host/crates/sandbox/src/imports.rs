@@ -43,6 +43,9 @@ pub struct CallSite {
     pub step: Untrusted,
     /// Its visit; zero when it has not begun.
     pub visit: u32,
+    /// How often this case and role asked a model the very same before: who
+    /// asks one thing five times wants five answers.
+    pub sample: u32,
     /// The call's place among those of its case and role.
     pub seq: u32,
 }

@@ -146,9 +146,14 @@ impl Recorder {
         Ok(())
     }
 
-    /// Notes that a call begins; returns its place and the visit of its step.
-    pub(crate) fn call_begins(&self, step: &Untrusted, body: CallBody) -> (usize, u32) {
+    /// Notes that a call begins; returns its place, the visit of its step, and
+    /// how often a model was asked the very same before.
+    pub(crate) fn call_begins(&self, step: &Untrusted, body: CallBody) -> (usize, u32, u32) {
         let mut kept = self.kept();
+        let calls = kept.trace.calls.iter();
+        let sample = calls
+            .filter(|call| call.body.is_asked_again_by(&body))
+            .count();
         let visit = kept.visits_of(step.as_str());
         let span = Span {
             began_us: self.elapsed_us(),
@@ -160,7 +165,8 @@ impl Recorder {
             body,
             span,
         });
-        (kept.trace.calls.len() - 1, visit)
+        let sample = u32::try_from(sample).unwrap_or(u32::MAX);
+        (kept.trace.calls.len() - 1, visit, sample)
     }
 
     /// Notes what a call was answered.

@@ -72,6 +72,7 @@ pub(super) fn look(
         repeat: 1,
         step: "doctor".into(),
         visit: 1,
+        sample: 0,
         seq: 0,
     };
     let began = Instant::now();
