@@ -205,6 +205,16 @@ impl Gate {
     fn refused(&mut self, ticket: &Ticket, asked: Option<Duration>, slow_down: bool, now: Instant) {
         let Ticket { number, sent, .. } = *ticket;
         self.window.refused(number);
+        if slow_down {
+            // A server in trouble refuses anybody at any pace: to take that
+            // for a quota would find ever smaller ones.
+            if number >= self.uncut {
+                self.uncut = self.n_sent;
+                self.window.halve();
+                self.pause(asked.unwrap_or(SLOW_DOWN), now);
+            }
+            return;
+        }
         if number < self.uncut {
             return self.pace.refused(number, sent, now);
         }
@@ -221,11 +231,7 @@ impl Gate {
             Blame::Window => {}
             Blame::Other => self.pace.cut(sent, told_per_s, now),
         }
-        if slow_down {
-            self.window.halve();
-            self.pace.halve();
-            self.pause(asked.unwrap_or(SLOW_DOWN), now);
-        } else if let Some(asked) = asked
+        if let Some(asked) = asked
             && self.pace.n_dry() >= REFUSALS_TO_PAUSE
         {
             self.pause(asked, now);

@@ -148,13 +148,6 @@ impl Pace {
         self.climb = None;
     }
 
-    /// Makes it half as fast.
-    pub(super) fn halve(&mut self) {
-        if let Some(climb) = &mut self.climb {
-            climb.restart(climb.per_s / 2.0, DOUBT_MIN, CLIMB_REQUESTS);
-        }
-    }
-
     /// Goes back to what was measured at the last refusal, that of a request
     /// that was sent then. `told_per_s` is what the server told of its quota.
     pub(super) fn cut(&mut self, sent: Sent, told_per_s: Option<f64>, now: Instant) {

@@ -3,6 +3,7 @@
 //! Time is tokio's paused clock and chance is seeded, so that a run is the
 //! same each time and takes no time.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(super) struct Server {
     pub(super) is_by_minute: bool,
     /// The quota that it has after some seconds.
     pub(super) later: Option<(f64, f64)>,
+    /// One request in so many is refused since it is in trouble.
+    pub(super) overloaded_one_in: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -58,6 +61,7 @@ impl Server {
             tells_quota: false,
             is_by_minute: false,
             later: None,
+            overloaded_one_in: None,
         }
     }
 
@@ -129,6 +133,12 @@ impl Run {
         f64::from(refused) / f64::from(refused + let_in).max(1.0)
     }
 
+    /// Returns how many were let in within a second, on average of some of them.
+    pub(super) fn per_s(&self, seconds: Range<usize>) -> f64 {
+        let n = seconds.len() as f64;
+        f64::from(self.let_in[seconds].iter().sum::<u32>()) / n
+    }
+
     pub(super) fn refused_in_a_second(&self, from_s: usize) -> u32 {
         self.refused[from_s..].iter().copied().max().unwrap_or(0)
     }
@@ -147,6 +157,7 @@ struct State {
 enum Reply {
     Answer(Duration),
     Refusal(Option<Duration>),
+    Overloaded,
 }
 
 impl State {
@@ -155,6 +166,12 @@ impl State {
         let now_s = (now - self.began).as_secs_f64();
         let per_minute = server.per_minute_at(now_s);
         self.fill(per_minute, now);
+        if let Some(n) = server.overloaded_one_in
+            && self.chance.one_in(n)
+        {
+            count(&mut self.run.refused, now_s);
+            return (Reply::Overloaded, None);
+        }
         let has_place = server.places.is_none_or(|places| self.inside < places);
         let has_quota = per_minute.is_none() || self.level >= 1.0 - 1e-9;
         let reply = if has_place && has_quota {
@@ -234,6 +251,10 @@ async fn ask(server: &Mutex<State>) -> Feedback {
             server.lock().unwrap().inside -= 1;
             Outcome::Answered { tokens: None }
         }
+        Reply::Overloaded => Outcome::Throttled {
+            retry_after: None,
+            slow_down: true,
+        },
         Reply::Refusal(retry_after) => {
             let refusal_ms = server.lock().unwrap().server.refusal_ms;
             sleep(Duration::from_secs_f64(refusal_ms / 1e3)).await;

@@ -206,3 +206,18 @@ fn a_server_without_a_quota_is_asked_by_all_within_a_few_round_trips() {
         assert!(all_at <= most.min(Duration::from_secs(5)), "{all_at:?}");
     }
 }
+
+#[test]
+fn a_server_that_is_in_trouble_now_and_then_is_not_asked_ever_less() {
+    for per_minute in [None, Some(3_000.0)] {
+        let server = Server {
+            per_minute,
+            places: None,
+            overloaded_one_in: Some(30),
+            ..Server::quota(0.0, 50.0, 100.0)
+        };
+        let run = run(server, 180, 1, 1);
+        let (at_first, later) = (run.per_s(0..30), run.per_s(120..180));
+        assert!(later >= at_first * 0.7, "{at_first} a second, then {later}");
+    }
+}
