@@ -247,6 +247,17 @@ const SPENT: [&str; 8] = [
     "spend limit",
 ];
 
+/// What they call a key that they do not know, where the status does not say
+/// it: Gemini, xAI and litellm's proxy refuse such a request as a bad one.
+const BAD_KEY: [&str; 6] = [
+    "invalid_api_key",
+    "invalid api key",
+    "incorrect api key",
+    "api key not valid",
+    "api_key_invalid",
+    "no_db_connection",
+];
+
 /// What they call a model that they do not have.
 const UNKNOWN_MODEL: [&str; 8] = [
     "model_not_found",
@@ -288,6 +299,7 @@ pub(crate) fn error_of(refused: &Refused, model: &str) -> ProviderError {
         429 if SPENT.iter().any(|word| code.contains(word)) => ProviderError::Denied(why),
         // What a limit of the rate says of tokens is not the model's context.
         408 | 409 | 425 | 429 => ProviderError::Unavailable(why),
+        400..=499 if says(&BAD_KEY) => ProviderError::Denied(why),
         400..=499 if says(&SPENT) => ProviderError::Denied(why),
         200..=499 if says(&TOO_LONG) => ProviderError::ContextTooLong(why),
         200..=499 if says(&FILTERED) => ProviderError::ContentFiltered(why),

@@ -51,6 +51,25 @@ fn refusals_of_all_others() {
             "overloaded",
             "unavailable",
         ),
+        // A key that is not known, as Gemini, xAI and litellm's proxy say it.
+        (
+            400,
+            r#"[{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT"}}]"#,
+            "INVALID_ARGUMENT",
+            "denied",
+        ),
+        (
+            400,
+            r#"{"code":"invalid-argument","error":"Incorrect API key provided: xa***12. You can obtain one from https://console.x.ai."}"#,
+            "invalid-argument",
+            "denied",
+        ),
+        (
+            400,
+            r#"{"error":{"message":"No connected db.","type":"no_db_connection","param":null,"code":"400"}}"#,
+            "no_db_connection",
+            "denied",
+        ),
         // Gemini, which wraps its errors in a list.
         (
             400,
