@@ -223,11 +223,20 @@ impl Parts {
         };
         let n_choices = request.params.choices.unwrap_or(1);
         let in_one = self.backend.takes_choices() && self.model.takes(Parameter::Choices);
-        if n_choices == 1 || in_one {
-            return self.ask(run, site, &request).await;
-        }
+        let (first, n_there) = match n_choices == 1 || in_one {
+            true => {
+                let first = self.ask(run, site, &request).await;
+                // Some servers are asked for several, and give one all the same.
+                let n_there = match &first.answer {
+                    Ok(answer) => answer.choices.len() as u32,
+                    Err(_) => n_choices,
+                };
+                (Some(first), n_there)
+            }
+            false => (None, 0),
+        };
         let mut asked = JoinSet::new();
-        for nth in 0..n_choices {
+        for nth in n_there..n_choices {
             let mut one = GenerateRequest::clone(&request);
             one.params.choices = None;
             // The same seed would give the same text.
@@ -237,7 +246,8 @@ impl Parts {
         }
         let mut deliveries = asked.join_all().await;
         deliveries.sort_by_key(|(nth, _)| *nth);
-        let mut deliveries = deliveries.into_iter().map(|(_, delivery)| delivery);
+        let deliveries = deliveries.into_iter().map(|(_, delivery)| delivery);
+        let mut deliveries = first.into_iter().chain(deliveries);
         let mut whole = deliveries
             .next()
             .expect("a request asks for one completion at least");

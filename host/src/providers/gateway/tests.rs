@@ -16,6 +16,8 @@ struct Told {
     fails: Mutex<Vec<Failed>>,
     output_tokens: u32,
     takes_choices: bool,
+    /// Whether it gives one completion, however many it is asked for.
+    gives_one: bool,
     latency: Duration,
     sent: Mutex<Vec<GenerateRequest>>,
 }
@@ -38,10 +40,14 @@ impl Backend for Obedient {
                 finish_reason: FinishReason::Stop,
                 opaque: vec![],
             };
+            let n_choices = match self.0.gives_one {
+                true => 1,
+                false => request.params.choices.unwrap_or(1),
+            };
             let read = Read {
                 completion: Completion {
                     model: "m".into(),
-                    choices: vec![choice; request.params.choices.unwrap_or(1) as usize],
+                    choices: vec![choice; n_choices as usize],
                     usage: Usage {
                         input_tokens: Some(10),
                         output_tokens: Some(self.0.output_tokens),
@@ -204,9 +210,11 @@ async fn a_role_that_the_run_has_no_model_for_is_not_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn several_completions_come_from_one_request_or_from_several() {
-    for (takes_choices, n_sent) in [(true, 1), (false, 3)] {
+    for (takes_choices, gives_one, n_sent) in [(true, false, 1), (false, true, 3), (true, true, 3)]
+    {
         let told = Told {
             takes_choices,
+            gives_one,
             output_tokens: 5,
             ..Told::default()
         };
