@@ -425,6 +425,22 @@ fn an_answer_that_was_cut_by_its_length_says_so() {
 }
 
 #[test]
+fn an_answer_as_long_as_it_may_be_is_doubted_where_servers_do_not_tell() {
+    // As llama.cpp says it: `completed`, whatever happened.
+    let (kind, more, _, answer) = vendors().remove(1);
+    let server = Server::script(vec![says(&answer)]);
+    let tenant = one_case();
+    grant(&tenant, kind, &server.url(""), more);
+    for (max_tokens, finish_reason) in [(10, "length"), (11, "stop")] {
+        let bound = format!("chain.config.max_tokens={max_tokens}");
+        let summary = eval(&tenant, 0, &["--no-cache", "--set", &bound]);
+        let calls = lines(&run_dir(&summary).join("calls.jsonl"));
+        let choice = &calls[0]["answer"]["choices"][0];
+        assert_eq!(choice["finish_reason"], finish_reason, "{max_tokens}");
+    }
+}
+
+#[test]
 fn some_calls_that_a_server_fails_leave_a_run_degraded() {
     let tenant = many_cases(10);
     let server = Server::start(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fapo_core::call::{GenerateRequest, ProviderError};
+use fapo_core::call::{Completion, FinishReason, GenerateRequest, ProviderError};
 use fapo_core::model::{Model, Parameter};
 use fapo_core::policy::AuthScheme;
 use fapo_sandbox::CallSite;
@@ -86,11 +86,16 @@ impl Remote {
         };
         let told = Told::read(&reply.headers, clock::system());
         match self.wire.read(&reply) {
-            Ok(read) => Sent {
-                outcome: Ok(read),
-                left_out,
-                told: Some(told),
-            },
+            Ok(mut read) => {
+                if !self.wire.tells_cuts() {
+                    tell_cut(&mut read.completion, request.params.max_tokens);
+                }
+                Sent {
+                    outcome: Ok(read),
+                    left_out,
+                    told: Some(told),
+                }
+            }
             Err(no_answer) => {
                 let failure = self.no_answer(no_answer, &reply, &told);
                 failed(left_out, Some(told), failure)
@@ -193,6 +198,20 @@ impl Remote {
                 had_left: true,
                 maybe_paid: true,
             },
+        }
+    }
+}
+
+/// Says of an answer that is as long as it may be that it was cut: a few that
+/// end there by themselves are doubted with the others.
+fn tell_cut(completion: &mut Completion, max_tokens: Option<u32>) {
+    let used = completion.usage.output_tokens;
+    if max_tokens.is_none_or(|max| used.is_none_or(|used| used < max)) {
+        return;
+    }
+    for choice in &mut completion.choices {
+        if choice.finish_reason == FinishReason::Stop {
+            choice.finish_reason = FinishReason::Length;
         }
     }
 }

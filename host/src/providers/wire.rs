@@ -83,6 +83,12 @@ pub(crate) trait Wire: Send + Sync {
     /// the caller sends as many requests.
     fn takes_choices(&self) -> bool;
 
+    /// Tells whether servers that speak the format say when an answer was cut
+    /// by its length.
+    fn tells_cuts(&self) -> bool {
+        true
+    }
+
     /// Writes a request. What the format cannot say is an error; a parameter
     /// that it has no word for is left out, and told.
     fn write(&self, request: &GenerateRequest, model: &Model) -> Result<Written, ProviderError>;

@@ -30,6 +30,11 @@ impl Wire for Responses {
         false
     }
 
+    fn tells_cuts(&self) -> bool {
+        // OpenAI does; llama.cpp calls each answer `completed`.
+        false
+    }
+
     fn write(&self, request: &GenerateRequest, model: &Model) -> Result<Written, ProviderError> {
         let mut body = Map::new();
         body.insert("model".into(), model.name.as_str().into());
