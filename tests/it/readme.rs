@@ -1,7 +1,9 @@
 //! The console blocks of the README, run as they stand: every line that they
-//! show must be in what the command prints.
+//! show must be in what the command prints. The policies of the operator's
+//! manual are read as they stand, too.
 
 use fapo_core::config::EvalConfig;
+use serde_json::json;
 
 use crate::program::{Desk, example, root};
 
@@ -102,5 +104,26 @@ fn the_readme_explains_every_field_of_a_config() {
                 objects.push(value.clone());
             }
         }
+    }
+}
+
+#[test]
+fn the_manuals_policies_are_read_one_by_one_and_as_one() {
+    let manual = std::fs::read_to_string(root().join("host/README.md")).unwrap();
+    let blocks = manual.split("```toml\n").skip(1);
+    let mut policies: Vec<_> = blocks
+        .map(|block| block.split_once("```").unwrap().0.to_owned())
+        .collect();
+    assert!(policies.len() >= 6, "the manual shows {}", policies.len());
+    policies.push(policies.concat());
+    for policy in policies {
+        let desk = Desk::new();
+        desk.file("home/policy.toml", &policy);
+        let found = desk.json(&["doctor", "--json"]);
+        let checks = found["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["name"] == "policy");
+        let path = desk.path("home/policy.toml");
+        let expected = json!({"name": "policy", "verdict": "good", "found": path});
+        assert_eq!(check, Some(&expected), "{policy}");
     }
 }
