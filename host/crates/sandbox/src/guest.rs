@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use fapo_core::Untrusted;
@@ -174,16 +174,19 @@ impl Guest {
     /// Answers that are there at once, from a cache or a script, cost no
     /// change of threads. The rest wait on the runtime that serves imports,
     /// so that a guest that spins cannot delay a neighbour's answer.
-    pub(crate) async fn ask<T: Send + 'static>(
+    pub(crate) fn ask<T: Send + 'static>(
         &mut self,
         future: impl Future<Output = T> + Send + 'static,
     ) -> Asked<T> {
         let mut future: Answer<T> = Box::pin(future);
-        let at_once = std::future::poll_fn(|context| {
-            let _served_there = self.shared.io.enter();
-            Poll::Ready(future.as_mut().poll(context))
-        });
-        match at_once.await {
+        let served_there = self.shared.io.enter();
+        // Whoever has to wait is looked at again over there at once, so there
+        // is nothing to wake this guest for.
+        let polled = future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        drop(served_there);
+        match polled {
             Poll::Ready(answer) => Asked::Answered(answer),
             Poll::Pending => Asked::Waiting(Waiting::on(&self.shared.io, future)),
         }

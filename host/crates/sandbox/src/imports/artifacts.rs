@@ -22,7 +22,7 @@ impl Host for Guest {
         let call = self.artifact_call(step, ArtifactOperation::Read, Some(&name), 0)?;
         let read = match call {
             Ok((store, site, at)) => {
-                let read = self.ask(store.read(site, name)).await.answer().await;
+                let read = self.ask(store.read(site, name)).answer().await;
                 let bytes_max = self.limits().answer_bytes_max;
                 let read = match read {
                     Ok(data) if data.len() as u64 > bytes_max => {
@@ -62,7 +62,6 @@ impl Host for Guest {
                 within("artifact_bytes_max", self.limits().artifact_bytes_max, sum)?;
                 let written = self
                     .ask(store.write(site, name.clone(), data))
-                    .await
                     .answer()
                     .await;
                 if written.is_ok() {
@@ -83,7 +82,7 @@ impl Host for Guest {
         let call = self.artifact_call(step, ArtifactOperation::List, None, 0)?;
         let listed = match call {
             Ok((store, site, at)) => {
-                let listed = self.ask(store.list(site)).await.answer().await;
+                let listed = self.ask(store.list(site)).answer().await;
                 self.artifact_ended(at, listed.as_ref().map(|_| 0));
                 listed
             }

@@ -17,7 +17,7 @@ impl Host for Guest {
         &mut self,
         request: wit::GenerateRequest,
     ) -> wasmtime::Result<Result<wit::Completion, wit::ProviderError>> {
-        let asked = self.ask_model(request).await?;
+        let asked = self.ask_model(request)?;
         Ok(answer(asked).await)
     }
 
@@ -27,7 +27,7 @@ impl Host for Guest {
     ) -> wasmtime::Result<Vec<Result<wit::Completion, wit::ProviderError>>> {
         let mut asked = Vec::with_capacity(requests.len());
         for request in requests {
-            asked.push(self.ask_model(request).await?);
+            asked.push(self.ask_model(request)?);
         }
         let mut answers = Vec::with_capacity(asked.len());
         for asked in asked {
@@ -53,7 +53,7 @@ async fn answer(
 
 impl Guest {
     /// Sends one request on its way. The outer error ends the guest.
-    async fn ask_model(
+    fn ask_model(
         &mut self,
         request: wit::GenerateRequest,
     ) -> Result<Result<Asked<Answered>, ProviderError>, Spent> {
@@ -87,34 +87,32 @@ impl Guest {
         let recorder = self.recorder.clone();
         let check = self.answer_check();
         let answer = provider.generate(site, request);
-        Ok(Ok(self
-            .ask(async move {
-                let Delivery { answer, receipt } = answer.await;
-                let answered = match answer {
-                    Ok(completion) if completion.choices.is_empty() => Err(ProviderError::Other(
-                        "the provider answered without a choice".into(),
-                    )),
-                    Ok(completion) => match check(completion_bytes(&completion)) {
-                        Ok(()) => Ok(Arc::new(completion)),
-                        Err(why) => Err(ProviderError::Other(why.into())),
-                    },
-                    Err(error) => Err(error),
-                };
-                recorder.call_ends(at, |body| {
-                    if let CallBody::Generate {
-                        answer,
-                        error,
-                        receipt: taken,
-                        ..
-                    } = body
-                    {
-                        (*answer, *error) = told(&answered);
-                        *taken = receipt;
-                    }
-                });
-                answered
-            })
-            .await))
+        Ok(Ok(self.ask(async move {
+            let Delivery { answer, receipt } = answer.await;
+            let answered = match answer {
+                Ok(completion) if completion.choices.is_empty() => Err(ProviderError::Other(
+                    "the provider answered without a choice".into(),
+                )),
+                Ok(completion) => match check(completion_bytes(&completion)) {
+                    Ok(()) => Ok(Arc::new(completion)),
+                    Err(why) => Err(ProviderError::Other(why.into())),
+                },
+                Err(error) => Err(error),
+            };
+            recorder.call_ends(at, |body| {
+                if let CallBody::Generate {
+                    answer,
+                    error,
+                    receipt: taken,
+                    ..
+                } = body
+                {
+                    (*answer, *error) = told(&answered);
+                    *taken = receipt;
+                }
+            });
+            answered
+        })))
     }
 }
 

@@ -17,7 +17,7 @@ impl Host for Guest {
         &mut self,
         request: wit::SearchRequest,
     ) -> wasmtime::Result<Result<Vec<wit::Passage>, wit::RetrievalError>> {
-        let asked = self.ask_index(request).await?;
+        let asked = self.ask_index(request)?;
         Ok(answer(asked).await)
     }
 
@@ -27,7 +27,7 @@ impl Host for Guest {
     ) -> wasmtime::Result<Vec<Result<Vec<wit::Passage>, wit::RetrievalError>>> {
         let mut asked = Vec::with_capacity(requests.len());
         for request in requests {
-            asked.push(self.ask_index(request).await?);
+            asked.push(self.ask_index(request)?);
         }
         let mut answers = Vec::with_capacity(asked.len());
         for asked in asked {
@@ -53,7 +53,7 @@ async fn answer(
 
 impl Guest {
     /// Sends one query on its way. The outer error ends the guest.
-    async fn ask_index(
+    fn ask_index(
         &mut self,
         request: wit::SearchRequest,
     ) -> Result<Result<Asked<Answered>, RetrievalError>, Spent> {
@@ -96,23 +96,21 @@ impl Guest {
         let recorder = self.recorder.clone();
         let check = self.answer_check();
         let answer = retriever.search(site, request);
-        Ok(Ok(self
-            .ask(async move {
-                let answered = match answer.await {
-                    Ok(passages) => match check(passages_bytes(&passages)) {
-                        Ok(()) => Ok(Arc::new(passages)),
-                        Err(why) => Err(RetrievalError::Other(why.into())),
-                    },
-                    Err(error) => Err(error),
-                };
-                recorder.call_ends(at, |body| {
-                    if let CallBody::Search { answer, error, .. } = body {
-                        (*answer, *error) = told(&answered);
-                    }
-                });
-                answered
-            })
-            .await))
+        Ok(Ok(self.ask(async move {
+            let answered = match answer.await {
+                Ok(passages) => match check(passages_bytes(&passages)) {
+                    Ok(()) => Ok(Arc::new(passages)),
+                    Err(why) => Err(RetrievalError::Other(why.into())),
+                },
+                Err(error) => Err(error),
+            };
+            recorder.call_ends(at, |body| {
+                if let CallBody::Search { answer, error, .. } = body {
+                    (*answer, *error) = told(&answered);
+                }
+            });
+            answered
+        })))
     }
 }
 

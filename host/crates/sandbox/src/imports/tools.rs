@@ -29,11 +29,7 @@ impl Host for Guest {
             Ok(tools) => tools,
             Err(refused) => return Ok(Err(convert::tool_error_out(refused.into()))),
         };
-        let listed = self
-            .ask(tools.list(self.site(step, 0)))
-            .await
-            .answer()
-            .await;
+        let listed = self.ask(tools.list(self.site(step, 0))).answer().await;
         Ok(listed
             .map(|tools| tools.iter().map(convert::tool_definition_out).collect())
             .map_err(convert::tool_error_out))
@@ -43,7 +39,7 @@ impl Host for Guest {
         &mut self,
         request: wit::ToolRequest,
     ) -> wasmtime::Result<Result<wit::ToolResult, wit::ToolError>> {
-        let asked = self.ask_tool(request).await?;
+        let asked = self.ask_tool(request)?;
         Ok(answer(asked).await)
     }
 
@@ -53,7 +49,7 @@ impl Host for Guest {
     ) -> wasmtime::Result<Vec<Result<wit::ToolResult, wit::ToolError>>> {
         let mut asked = Vec::with_capacity(requests.len());
         for request in requests {
-            asked.push(self.ask_tool(request).await?);
+            asked.push(self.ask_tool(request)?);
         }
         let mut answers = Vec::with_capacity(asked.len());
         for asked in asked {
@@ -79,7 +75,7 @@ async fn answer(
 
 impl Guest {
     /// Sends one tool call on its way. The outer error ends the guest.
-    async fn ask_tool(
+    fn ask_tool(
         &mut self,
         request: wit::ToolRequest,
     ) -> Result<Result<Asked<Answered>, ToolError>, Spent> {
@@ -112,22 +108,20 @@ impl Guest {
         let recorder = self.recorder.clone();
         let check = self.answer_check();
         let answer = tools.call(site, request);
-        Ok(Ok(self
-            .ask(async move {
-                let answered = match answer.await {
-                    Ok(result) => match check(convert::parts_bytes(&result.content)) {
-                        Ok(()) => Ok(Arc::new(result)),
-                        Err(why) => Err(ToolError::Other(why.into())),
-                    },
-                    Err(error) => Err(error),
-                };
-                recorder.call_ends(at, |body| {
-                    if let CallBody::Tool { answer, error, .. } = body {
-                        (*answer, *error) = told(&answered);
-                    }
-                });
-                answered
-            })
-            .await))
+        Ok(Ok(self.ask(async move {
+            let answered = match answer.await {
+                Ok(result) => match check(convert::parts_bytes(&result.content)) {
+                    Ok(()) => Ok(Arc::new(result)),
+                    Err(why) => Err(ToolError::Other(why.into())),
+                },
+                Err(error) => Err(error),
+            };
+            recorder.call_ends(at, |body| {
+                if let CallBody::Tool { answer, error, .. } = body {
+                    (*answer, *error) = told(&answered);
+                }
+            });
+            answered
+        })))
     }
 }
