@@ -6,12 +6,14 @@
 //! unfinished cases are answered from here, and only what was never answered is
 //! sent again. A run that ends well has no more use for its journal.
 
+mod lines;
+
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::exit::{CommandResult, file_error};
+use lines::Lines;
 
 /// The journal's name in a run's directory.
 const NAME: &str = "journal.jsonl";
@@ -50,36 +53,62 @@ impl Key {
 }
 
 /// One line: a call was sent, or it was answered.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Entry {
     #[serde(flatten)]
     key: Key,
-    /// Tells whether the same call asks the same.
+    /// Tells whether the same call asks the same; empty when it was only sent.
+    #[serde(default)]
     asked: String,
     /// What came back; none when the request was only sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     delivery: Option<Delivery>,
     /// Whether the world could not answer: then nothing was paid, and the same
     /// is asked again when the run is resumed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     gave_up: bool,
     /// Whether it came at once, so that no line says that it was sent.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     at_once: bool,
+}
+
+/// A line to be written: [`Entry`] with what it borrows.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    key: &'a Key,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    asked: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<&'a Delivery>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    gave_up: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    at_once: bool,
+}
+
+impl<'a> Line<'a> {
+    /// Returns a line that says that a call was sent.
+    fn sent(key: &'a Key) -> Self {
+        Self {
+            key,
+            asked: "",
+            delivery: None,
+            gave_up: false,
+            at_once: false,
+        }
+    }
 }
 
 /// The journal of one run.
 pub(crate) struct Journal {
     path: PathBuf,
-    file: Mutex<File>,
+    lines: Lines,
     /// What an earlier process of this run was answered.
     answered: Mutex<HashMap<Key, (String, Delivery)>>,
     has_answers: AtomicBool,
     /// Requests that an earlier process sent, and whose answer it never saw.
     maybe_paid: AtomicU64,
-    /// Answers that were appended, and how many of them the disk has for sure.
-    appended: AtomicU64,
-    synced: tokio::sync::Mutex<u64>,
     /// Why the journal cannot be written any more.
     broken: Mutex<Option<io::Error>>,
     is_broken: AtomicBool,
@@ -98,22 +127,13 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (HashMap::new(), 0),
             Err(error) => return Err(file_error("read", &path, error)),
         };
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(|error| file_error("write", &path, error))?;
-        // A line that was cut by a kill must not be the head of the next one.
-        file.write_all(b"\n")
-            .map_err(|error| file_error("write to", &path, error))?;
+        let lines = Lines::open(&path).map_err(|error| file_error("write", &path, error))?;
         Ok(Arc::new(Self {
             path,
-            file: Mutex::new(file),
+            lines,
             has_answers: AtomicBool::new(!answered.is_empty()),
             answered: Mutex::new(answered),
             maybe_paid: AtomicU64::new(maybe_paid),
-            appended: AtomicU64::new(0),
-            synced: tokio::sync::Mutex::new(0),
             broken: Mutex::new(None),
             is_broken: AtomicBool::new(false),
         }))
@@ -165,44 +185,20 @@ impl Journal {
     }
 
     /// Notes that a request is about to leave.
-    pub(crate) fn sends(
-        &self,
-        site: &CallSite,
-        request: &GenerateRequest,
-    ) -> Result<(), ProviderError> {
-        self.append(&Entry {
-            key: Key::of(site),
-            asked: asked(site, request),
-            delivery: None,
-            gave_up: false,
-            at_once: false,
-        })
+    pub(crate) fn sends(&self, site: &CallSite) -> Result<(), ProviderError> {
+        self.append(&Line::sent(&Key::of(site)))
     }
 
-    /// Waits until the disk has what was appended so far: an answer that was
-    /// paid for outlives the power, too. Those who wait together share one wait.
-    async fn sync(self: &Arc<Self>) -> Result<(), ProviderError> {
-        let mine = self.appended.load(SeqCst);
-        let mut synced = self.synced.lock().await;
-        if *synced >= mine {
-            return Ok(());
-        }
-        let upto = self.appended.load(SeqCst);
-        let journal = self.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let file = journal
-                .file
-                .lock()
-                .expect("nobody panics with it")
-                .try_clone();
-            file.and_then(|file| file.sync_data())
-        });
-        let done = done
-            .await
-            .unwrap_or_else(|error| Err(io::Error::other(error)));
-        done.map_err(|error| self.breaks(error))?;
-        *synced = upto;
-        Ok(())
+    fn append(&self, line: &Line<'_>) -> Result<(), ProviderError> {
+        let appended = self.lines.append(line);
+        appended.map_err(|error| self.breaks(error))
+    }
+
+    /// Waits until the disk has all that was appended: an answer that was paid
+    /// for outlives the power, too.
+    async fn sync(&self) -> Result<(), ProviderError> {
+        let synced = self.lines.sync().await;
+        synced.map_err(|error| self.breaks(error))
     }
 
     fn breaks(&self, error: io::Error) -> ProviderError {
@@ -210,21 +206,6 @@ impl Journal {
         *self.broken.lock().expect("nobody panics with it") = Some(error);
         self.is_broken.store(true, Relaxed);
         ProviderError::Unavailable(why.into())
-    }
-
-    /// Writes a line. It is in the hands of the system when this returns, so no
-    /// end of this process can lose it.
-    fn append(&self, entry: &Entry) -> Result<(), ProviderError> {
-        let mut line = serde_json::to_vec(entry).expect("records of plain data can be written");
-        line.push(b'\n');
-        let written = self
-            .file
-            .lock()
-            .expect("nobody panics with it")
-            .write_all(&line);
-        written.map_err(|error| self.breaks(error))?;
-        self.appended.fetch_add(1, SeqCst);
-        Ok(())
     }
 }
 
@@ -295,35 +276,32 @@ impl Provider for Journaled {
             return Box::pin(std::future::ready(delivery));
         }
         let (journal, is_local) = (self.journal.clone(), self.is_local);
-        let mut entry = Entry {
-            key,
-            asked,
-            delivery: None,
-            gave_up: false,
-            at_once: false,
-        };
         let mut answer = self.provider.generate(site, request);
         Box::pin(async move {
             let at_once = match is_local {
                 true => poll_once(&mut answer).await,
                 false => None,
             };
-            entry.at_once = at_once.is_some();
+            let mut came_at_once = at_once.is_some();
             let delivery = match at_once {
                 Some(delivery) => delivery,
                 None => {
-                    if is_local && let Err(error) = journal.append(&entry) {
+                    if is_local && let Err(error) = journal.append(&Line::sent(&key)) {
                         return Err(error).into();
                     }
                     answer.await
                 }
             };
-            entry.at_once |= !is_local && delivery.receipt.attempts == 0;
-            entry.gave_up = is_of_the_world(&delivery);
-            if !entry.gave_up {
-                entry.delivery = Some(delivery.clone());
-            }
-            if let Err(error) = journal.append(&entry) {
+            came_at_once |= !is_local && delivery.receipt.attempts == 0;
+            let gave_up = is_of_the_world(&delivery);
+            let line = Line {
+                key: &key,
+                asked: &asked,
+                delivery: (!gave_up).then_some(&delivery),
+                gave_up,
+                at_once: came_at_once,
+            };
+            if let Err(error) = journal.append(&line) {
                 return Err(error).into();
             }
             if delivery.receipt.paid_usd != Some(0.0)
@@ -362,10 +340,10 @@ fn asked(site: &CallSite, request: &GenerateRequest) -> String {
     digest.update([0]);
     digest.update(serde_json::to_vec(request).expect("records of plain data can be written"));
     let digest = digest.finalize();
-    digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let first = digest
+        .first_chunk()
+        .expect("a digest has more than 8 bytes");
+    format!("{:016x}", u64::from_be_bytes(*first))
 }
 
 #[cfg(test)]

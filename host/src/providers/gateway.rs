@@ -290,7 +290,7 @@ impl Parts {
                 }
             };
             if let (0, Some(journal)) = (receipt.attempts, &run.journal)
-                && let Err(error) = journal.sends(site, request)
+                && let Err(error) = journal.sends(site)
             {
                 reserved.settle(Amount::default());
                 return Delivery {
