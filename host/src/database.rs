@@ -13,6 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 pub(crate) use queue::Queue;
@@ -164,6 +165,9 @@ fn try_open(path: &Path, layout: &Layout) -> rusqlite::Result<(Connection, Optio
         return Ok((connection, Some(format.to_string())));
     }
     write_ahead(&connection)?;
+    // What is asked for by its key has one plan, whatever the key. Otherwise
+    // SQLite makes it anew for each key.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A commit is in the hands of the system: no end of this process undoes it.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok((connection, None))
@@ -221,6 +225,7 @@ fn open_error(path: &Path, layout: &Layout, error: rusqlite::Error) -> OpenError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rusqlite::StatementStatus;
     use std::os::unix::fs::PermissionsExt;
 
     const LAYOUT: Layout = Layout {
@@ -270,6 +275,21 @@ mod tests {
             .query_row("SELECT count(*) FROM things", [], |row| row.get(0))
             .unwrap();
         assert_eq!(n, 16);
+    }
+
+    #[test]
+    fn what_is_asked_by_its_key_is_planned_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = open(&dir.path().join("trial.sqlite"), &LAYOUT).unwrap();
+        connection
+            .execute_batch("CREATE TABLE keyed (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE)")
+            .unwrap();
+        let keyed = "SELECT id FROM keyed JOIN things USING (id) WHERE key = ?1";
+        for key in [[1; 32], [2; 32], [3; 32]] {
+            let mut query = connection.prepare_cached(keyed).unwrap();
+            assert!(!query.exists([key]).unwrap());
+            assert_eq!(query.get_status(StatementStatus::RePrepare), 0);
+        }
     }
 
     #[test]
