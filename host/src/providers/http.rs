@@ -1,9 +1,11 @@
 //! One POST: with deadlines, without redirects, and with no more of the reply
 //! than it may have.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use fapo_core::call::ProviderError;
 use fapo_core::policy::Deadlines;
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
@@ -16,6 +18,8 @@ use crate::exit::{CommandError, CommandResult};
 /// A client for one provider.
 pub(crate) struct Http {
     client: Client,
+    /// The last address that was read: nearly all requests have the same one.
+    url: Mutex<Option<(String, Url)>>,
     total: Duration,
     answer_bytes_max: u64,
 }
@@ -62,9 +66,25 @@ impl Http {
             })?;
         Ok(Self {
             client,
+            url: Mutex::default(),
             total: Duration::from_millis(deadlines.total_ms),
             answer_bytes_max,
         })
+    }
+
+    /// Reads an address.
+    pub(crate) fn url(&self, text: String) -> Result<Url, ProviderError> {
+        let mut last = self.url.lock().expect("nobody panics with it");
+        if let Some((of, url)) = last.as_ref()
+            && *of == text
+        {
+            return Ok(url.clone());
+        }
+        let url = Url::parse(&text).map_err(|error| {
+            ProviderError::InvalidRequest(format!("the request has no address: {error}").into())
+        })?;
+        *last = Some((text, url.clone()));
+        Ok(url)
     }
 
     /// Sends a request, and waits for the whole of the reply.

@@ -121,10 +121,7 @@ impl Remote {
             "" => String::new(),
             query => format!("?{query}"),
         };
-        let url = format!("{}{path}{query}", self.base);
-        let url = Url::parse(&url).map_err(|error| {
-            ProviderError::InvalidRequest(format!("the request has no address: {error}").into())
-        })?;
+        let url = self.http.url(format!("{}{path}{query}", self.base))?;
         let body = Bytes::from(serde_json::to_vec(&body).expect("JSON can be written"));
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
