@@ -495,28 +495,28 @@ fn a_body_that_does_not_end_is_as_long_as_it_says() {
 }
 
 #[test]
-fn samples_differ_and_come_again_after_a_reset() {
+fn samples_differ_and_come_again_after_a_reset_or_a_fault() {
     let served = Served::start(&["--seed", "7"]);
     let prompt = PROMPT.replace("Answer only with the name. Always answer.\n\n", "");
-    let sample = || -> Vec<String> {
+    let post = || served.post("/v1/chat/completions", &[], &chat(&prompt));
+    let sample = |fault: Option<&str>| -> Vec<String> {
         served.post("/__reset", &[], &json!({}));
         (0..12)
             .map(|_| {
-                served
-                    .post("/v1/chat/completions", &[], &chat(&prompt))
-                    .json()
-            })
-            .map(|json| {
-                json["choices"][0]["message"]["content"]
-                    .as_str()
-                    .unwrap()
-                    .to_owned()
+                if let Some(fault) = fault {
+                    served.plan(&json!([{"fault": fault}]));
+                    post();
+                }
+                let text = &post().json()["choices"][0]["message"]["content"];
+                text.as_str().unwrap().to_owned()
             })
             .collect()
     };
-    let (one, other) = (sample(), sample());
-    assert_eq!(one, other);
+    let one = sample(None);
     assert!(one.iter().any(|text| *text != one[0]), "{one:?}");
+    for fault in [None, Some("500"), Some("cut-json"), Some("content-type")] {
+        assert_eq!(sample(fault), one, "{fault:?}");
+    }
 }
 
 #[test]

@@ -139,12 +139,7 @@ async fn reply(
     vendor: Vendor,
     signed: &Signed<'_>,
 ) -> Result<Response<Outgoing>, Cut> {
-    let Visit {
-        state,
-        arrived,
-        body: digest,
-        ..
-    } = visit;
+    let Visit { state, arrived, .. } = visit;
     let settings = &*arrived.settings;
     let id = state.id(settings.seed);
     let refuse = |refusal: &Refusal, more: Headers| {
@@ -218,7 +213,7 @@ async fn reply(
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    let answer = answer(visit, &asked, *digest, &id, latency);
+    let answer = answer(visit, &asked, fault, &id, latency);
     let mut headers = vendor.headers(&id);
     if settings.quota_headers {
         headers.extend(state.quota_headers(vendor));
@@ -366,10 +361,10 @@ fn read(
 }
 
 /// Asks the simulator.
-fn answer(visit: &Visit, asked: &Asked, digest: u64, id: &str, took: Duration) -> Answer {
+fn answer(visit: &Visit, asked: &Asked, fault: Option<Fault>, id: &str, took: Duration) -> Answer {
     let settings = &*visit.arrived.settings;
     let key = Key {
-        repeat: visit.state.sample(digest),
+        repeat: visit.state.sample(visit.body, fault.is_none()),
         seed: settings.seed,
     };
     let completion = if asked.reasons && !asked.model.starts_with(simulator::REASONER) {

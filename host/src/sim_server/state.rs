@@ -191,15 +191,16 @@ impl State {
         }
     }
 
-    /// Returns which answer to a body the next one is, from 1: attempts that
-    /// failed do not count, so that whoever tries again gets the same one.
-    pub(super) fn sample(&self, body: u64) -> u32 {
+    /// Returns which answer to a body the next one is, from 1: those that do
+    /// not arrive do not count, so that whoever tries again gets the same one.
+    pub(super) fn sample(&self, body: u64, arrives: bool) -> u32 {
         let mut counted = self.counted();
         let Some(body) = counted.bodies.get_mut(&body) else {
             return 1;
         };
-        body.n_answered += 1;
-        body.n_answered
+        let sample = body.n_answered + 1;
+        body.n_answered += u32::from(arrives);
+        sample
     }
 
     /// Takes a request off the quota; an error is how long to wait.
