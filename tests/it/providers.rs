@@ -839,3 +839,48 @@ fn doctor_asks_a_provider_once_and_says_what_is_wrong() {
     assert_eq!((ran.code, n_asked), (Some(1), 0), "{}", ran.out);
     assert!(ran.out.contains("is empty"), "{}", ran.out);
 }
+
+#[test]
+fn a_key_in_the_policy_itself_is_refused_and_not_repeated() {
+    let tenant = one_case();
+    for (written, why) in [
+        (
+            format!("key = \"{KEY}\""),
+            "line 4: a key is not written here",
+        ),
+        (
+            format!("key = {{ value = \"{KEY}\" }}"),
+            "line 4: unknown variant `value`",
+        ),
+        (
+            format!("headers = {{ a = \"{KEY}\", b = 1 }}"),
+            "line 4: invalid type",
+        ),
+    ] {
+        let policy = format!("[providers.main]\nkind = \"openai\"\nmodel = \"m\"\n{written}\n");
+        tenant.desk.file("home/policy.toml", policy);
+        let ran = tenant.run("eval", &["--provider", "main"]);
+        ran.told(2, why);
+        assert!(!ran.err.contains(KEY), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_key_that_cannot_be_read_is_told_by_its_provider_and_place() {
+    let tenant = one_case();
+    for (source, why) in [
+        ("{ file = \"/nowhere/key\" }", "the file `/nowhere/key`"),
+        (
+            "{ command = [\"/nowhere/pass\"] }",
+            "could not start `/nowhere/pass`",
+        ),
+    ] {
+        let policy =
+            format!("[providers.main]\nkind = \"openai\"\nmodel = \"m\"\nkey = {source}\n");
+        tenant.desk.file("home/policy.toml", policy);
+        let ran = tenant.run("eval", &["--provider", "main"]);
+        ran.told(2, "could not read the key of `main`");
+        ran.told(2, why);
+        ran.told(2, "hint: `[providers.NAME]`");
+    }
+}

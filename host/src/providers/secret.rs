@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fapo_core::policy::SecretSource;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::exit::{CommandError, CommandResult, file_error};
+use crate::exit::{CommandError, CommandResult};
 
 /// The longest secret: more is no key, and would only fill the memory.
 const SECRET_BYTES_MAX: u64 = 64 << 10;
@@ -28,7 +28,9 @@ pub(crate) fn read(source: &SecretSource, what: &str) -> CommandResult<SecretStr
     let text = match source {
         SecretSource::Env(name) => std::env::var(name)
             .map_err(|_| could_not(format!("the environment has no variable `{name}`")))?,
-        SecretSource::File(path) => read_file(path)?,
+        SecretSource::File(path) => {
+            read_file(path).map_err(|error| could_not(format!("the file `{path}`: {error}")))?
+        }
         SecretSource::Command(words) => run(words).map_err(could_not)?,
     };
     let text = text.trim();
@@ -56,14 +58,12 @@ pub(crate) fn named(source: &SecretSource) -> String {
     }
 }
 
-fn read_file(path: &str) -> CommandResult<String> {
+fn read_file(path: &str) -> std::io::Result<String> {
     use std::io::Read;
     let mut text = String::new();
-    let file =
-        std::fs::File::open(path).map_err(|error| file_error("open", path.as_ref(), error))?;
-    file.take(SECRET_BYTES_MAX)
-        .read_to_string(&mut text)
-        .map_err(|error| file_error("read", path.as_ref(), error))?;
+    std::fs::File::open(path)?
+        .take(SECRET_BYTES_MAX)
+        .read_to_string(&mut text)?;
     Ok(text)
 }
 
