@@ -152,7 +152,10 @@ fn text_of(completion: &Completion, took: &str) -> Check {
 
 fn hint(error: &ProviderError, status: Option<u16>) -> &'static str {
     match error {
-        ProviderError::Denied(_) if status == Some(404) => {
+        // Some servers say of a model that they do not have that it is a bad request.
+        ProviderError::Denied(why)
+            if status == Some(404) || why.as_str().starts_with("no model") =>
+        {
             "name a model that the server has with `--set provider_settings.model=NAME`, and check `base_url`"
         }
         ProviderError::Denied(_) => {
