@@ -65,11 +65,8 @@ impl Home {
         let path = self.policy_path();
         match std::fs::read_to_string(&path) {
             Ok(text) => toml::from_str(&text).map_err(|error| {
-                // The line itself is not shown: it may hold what nobody should see.
-                let line = error.span().map(|span| text[..span.start].lines().count().max(1));
-                let line = line.map_or(String::new(), |line| format!("line {line}: "));
                 CommandError::person(format!("could not read the policy `{}`", path.display()))
-                    .because(format!("{line}{}", error.message()))
+                    .because(told(&text, &error))
                     .hint("`host/README.md` explains the file, and `fapo-host limits` lists the keys of `[limits]`")
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -114,5 +111,15 @@ impl Home {
                 .because(error)
                 .hint("`fapo-host doctor` looks for the reason")
         })
+    }
+}
+
+/// Says what is wrong with a policy, and where. What stands there is not
+/// repeated: somebody may have written a key.
+fn told(policy: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| policy.get(..span.start));
+    match before {
+        Some(before) => format!("line {}: {}", before.split('\n').count(), error.message()),
+        None => error.message().to_owned(),
     }
 }

@@ -846,11 +846,11 @@ fn a_key_in_the_policy_itself_is_refused_and_not_repeated() {
     for (written, why) in [
         (
             format!("key = \"{KEY}\""),
-            "line 4: a key is not written here",
+            "line 4: a secret does not stand in this file",
         ),
         (
             format!("key = {{ value = \"{KEY}\" }}"),
-            "line 4: unknown variant `value`",
+            "line 4: a secret does not stand in this file",
         ),
         (
             format!("headers = {{ a = \"{KEY}\", b = 1 }}"),
