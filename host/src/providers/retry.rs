@@ -20,6 +20,10 @@ const ASKED_WAIT_MAX: Duration = Duration::from_secs(120);
 /// that fail: a server that does so is well, and only busy.
 pub(crate) const THROTTLED_MAX: u32 = 64;
 
+/// The longest that one call waits between its attempts, all waits together: a
+/// server that turns it away for longer is one that does not answer.
+const WAITED_MAX: Duration = Duration::from_secs(600);
+
 /// Whether a failure is worth another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Again {
@@ -79,6 +83,7 @@ pub(crate) fn again(refused: &Refused, should: Option<bool>) -> Again {
 pub(crate) struct Tries {
     failed: u32,
     throttled: u32,
+    waited: Duration,
 }
 
 impl Tries {
@@ -104,10 +109,15 @@ impl Tries {
         if n >= max {
             return Err(GivenUp::Attempts);
         }
-        match asked {
-            Some(asked) if asked > ASKED_WAIT_MAX => Err(GivenUp::Deferred(asked)),
-            Some(asked) => Ok(asked),
-            None => Ok(wait(settings, site, self.failed + self.throttled)),
+        let wait = match asked {
+            Some(asked) if asked > ASKED_WAIT_MAX => return Err(GivenUp::Deferred(asked)),
+            Some(asked) => asked,
+            None => wait(settings, site, self.failed + self.throttled),
+        };
+        self.waited += wait;
+        match self.waited > WAITED_MAX {
+            true => Err(GivenUp::Attempts),
+            false => Ok(wait),
         }
     }
 }
@@ -241,9 +251,21 @@ mod tests {
         }
         assert_eq!(next(Again::Failed, None), Err(GivenUp::Attempts));
         for _ in 1..THROTTLED_MAX {
-            assert!(next(Again::Throttled, None).is_ok());
+            assert_eq!(next(Again::Throttled, Some(second)), Ok(second));
         }
-        assert_eq!(next(Again::Throttled, None), Err(GivenUp::Attempts));
+        assert_eq!(next(Again::Throttled, Some(second)), Err(GivenUp::Attempts));
+    }
+
+    #[test]
+    fn a_server_that_turns_a_call_away_for_ever_is_given_up() {
+        let settings = RetrySettings::default();
+        let mut tries = Tries::default();
+        let mut waited = Duration::ZERO;
+        while let Ok(wait) = tries.next(Again::Throttled, None, &settings, &site("a")) {
+            waited += wait;
+        }
+        assert!(waited <= WAITED_MAX, "{waited:?}");
+        assert!(waited > WAITED_MAX / 2, "{waited:?}");
     }
 
     #[test]
