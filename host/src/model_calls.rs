@@ -28,7 +28,7 @@ use crate::providers::{Flow, OfRun, Opened};
 pub(crate) struct Choices {
     /// Use no answer that was kept from another run, and keep none
     #[arg(long)]
-    no_cache: bool,
+    pub(crate) no_cache: bool,
     /// Use kept answers alone, and send nothing
     #[arg(long, conflicts_with = "no_cache")]
     cache_only: bool,
@@ -41,6 +41,15 @@ pub(crate) struct Choices {
 }
 
 impl Choices {
+    /// Returns the choices for a run that goes on: what it was told about the
+    /// cache holds, unless it is told otherwise now.
+    pub(crate) fn again(&self, no_cache: bool) -> Self {
+        Self {
+            no_cache: self.no_cache || (no_cache && !self.cache_only && !self.is_replay()),
+            ..self.clone()
+        }
+    }
+
     /// Tells whether a recording answers, and nothing is sent.
     pub(crate) fn is_replay(&self) -> bool {
         self.replay.is_some()

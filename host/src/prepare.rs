@@ -191,6 +191,7 @@ impl Settled {
                 .map_or_else(BTreeMap::new, Opened::role_records),
             budgets: wanted.asking.budgets,
             replayed: wanted.asking.choices.is_replay(),
+            no_cache: wanted.asking.choices.no_cache,
             world_failures_max: wanted.world_failures_max,
             max_workers: wanted.workers,
             capabilities: granted(Role::Chain),

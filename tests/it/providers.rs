@@ -707,7 +707,11 @@ fn a_run_that_a_budget_ended_goes_on_when_it_is_raised() {
     ];
     let ended = eval(&tenant, 5, &base);
     assert_eq!((&ended["status"], server.n_asked()), (&json!("budget"), 15));
-    let same = eval(&tenant, 5, &["--resume", "run", "--no-cache"]);
+    let same = eval(&tenant, 5, &["--resume", "run"]);
+    assert_eq!(
+        same["cache"]["mode"], "bypass",
+        "as it was told when it began"
+    );
     assert_eq!((&same["status"], server.n_asked()), (&json!("budget"), 15));
     let raised = [
         "--resume",

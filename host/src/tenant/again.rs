@@ -61,7 +61,10 @@ impl Tenant {
             scorer: Some(self.scorer(sandbox).await?),
             grants: self.grants.clone(),
             provider: self.providers_again(before, &anew.provider_settings)?,
-            asking: self.asking(asked.choices.clone(), budgets_again(before, anew)),
+            asking: self.asking(
+                asked.choices.again(before.no_cache),
+                budgets_again(before, anew),
+            ),
             overrides: Overrides {
                 prompts: prompts
                     .map(|(name, prompt)| (name.clone(), prompt.template.as_str().into()))

@@ -69,6 +69,9 @@ pub struct RunConfig {
     /// Whether a recording answered in the provider's place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replayed: bool,
+    /// Whether it was to use no answer that was kept from another run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_cache: bool,
     /// The share of cases that the world may fail.
     pub world_failures_max: f64,
     /// Cases in flight. It decides nothing but speed.
@@ -233,6 +236,7 @@ impl RunConfig {
         decisive.run_id = String::new();
         decisive.budgets = BudgetsConfig::default();
         decisive.replayed = false;
+        decisive.no_cache = false;
         for provider in decisive
             .provider
             .iter_mut()
