@@ -40,6 +40,24 @@ pub(crate) const MANIFEST: &str = "manifest.json";
 /// Held by the process that writes the run.
 const LOCK: &str = ".lock";
 
+/// How long a lock is tried for.
+///
+/// A process that was just forked holds what its parent held until it becomes
+/// another program: a lock may outlive its owner by a moment.
+const LOCK_TRIED_FOR: Duration = Duration::from_secs(1);
+
+/// Takes a lock, unless another process keeps it.
+fn locked(lock: &File) -> bool {
+    let began = Instant::now();
+    while lock.try_lock().is_err() {
+        if began.elapsed() > LOCK_TRIED_FOR {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    true
+}
+
 /// A directory that is being written.
 pub(crate) struct RunDir {
     path: PathBuf,
@@ -129,7 +147,7 @@ impl RunDir {
             .create(true)
             .open(&lock)
             .map_err(|error| file_error("write", &lock, error))?;
-        if lock.try_lock().is_err() {
+        if !locked(&lock) {
             return Err(CommandError::person(format!(
                 "`{}` is being written by another process",
                 path.display()
