@@ -47,7 +47,7 @@ const LOCK: &str = ".lock";
 const LOCK_TRIED_FOR: Duration = Duration::from_secs(1);
 
 /// Takes a lock, unless another process keeps it.
-fn locked(lock: &File) -> bool {
+pub(crate) fn locked(lock: &File) -> bool {
     let began = Instant::now();
     while lock.try_lock().is_err() {
         if began.elapsed() > LOCK_TRIED_FOR {

@@ -1,7 +1,7 @@
 //! Recording: each call is in the file before its answer is used.
 
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -14,6 +14,7 @@ use fapo_sandbox::imports::{Answer, Provider};
 
 use super::{Call, FORMAT, Filled, Header, LINE_BYTES_MAX, Line, Open};
 use crate::exit::{CommandError, CommandResult, file_error};
+use crate::run_dir::locked;
 use crate::seed;
 
 /// A recording that is being made.
@@ -136,16 +137,12 @@ fn open(path: &Path, may_make: bool) -> CommandResult<(File, u64)> {
         .create(may_make)
         .open(path)
         .map_err(|error| file_error("record to", path, error))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(CommandError::person(format!(
-                "could not record to `{}`: another run records to it",
-                path.display()
-            ))
-            .hint("name a file for each run"));
-        }
-        Err(TryLockError::Error(error)) => return Err(file_error("lock", path, error)),
+    if !locked(&file) {
+        return Err(CommandError::person(format!(
+            "could not record to `{}`: another run records to it",
+            path.display()
+        ))
+        .hint("name a file for each run"));
     }
     let meta = file.metadata();
     let meta = meta.map_err(|error| file_error("record to", path, error))?;
