@@ -135,6 +135,9 @@ impl Compiler {
                 &address_bytes.to_string(),
             ])
             .env_clear()
+            // The program's allocator would set a gigabyte of addresses aside,
+            // and they are bounded here, used or not.
+            .env("MIMALLOC_DISALLOW_ARENA_ALLOC", "1")
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
