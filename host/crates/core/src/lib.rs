@@ -37,6 +37,8 @@ pub mod artifact;
 pub mod outcome;
 pub mod score;
 
+pub mod bm25;
+
 pub mod stats;
 
 pub mod compare;

@@ -1,0 +1,172 @@
+//! An index that is open for reading.
+
+use serde::Serialize;
+
+use super::analyzer::Analyzer;
+use super::lengths::{N_CLASSES, Weights};
+use super::list::{List, WINDOW};
+use super::merge::{BUCKET_UNIT, Layout, MAGIC, bucket_of, mean};
+use super::pack::{take, take_varint, take_varint_u32, u32_at};
+use super::sealed::{Sealed, VERSION};
+use super::segment::hash;
+use super::{IndexError, Settings};
+
+/// An index in some bytes: a mapped file, or memory.
+///
+/// Threads may share it, each with a [`Scratch`](super::Scratch) of its own.
+/// Opening reads the end of the file and the table of length classes, whatever
+/// the size; other parts are checked when a query first reads them, so damage is
+/// an error of that query and never a wrong answer.
+pub struct Index<B> {
+    pub(super) analyzer: Analyzer,
+    pub(super) weights: Weights,
+    pub(super) length_mean: f64,
+    file: Sealed<B>,
+    layout: Layout,
+    classes_at: usize,
+    buckets_at: usize,
+}
+
+/// What an index is and holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stats {
+    /// The version of its format.
+    pub version: u32,
+    /// How it was built.
+    pub settings: Settings,
+    /// Documents.
+    pub n_documents: u32,
+    /// Different terms.
+    pub n_terms: u64,
+    /// Words of all documents, stop words left out.
+    pub n_tokens: u64,
+    /// Documents of all terms, added up.
+    pub n_postings: u64,
+    /// Mean length of documents, in words; 0 if there are none.
+    pub length_mean: f64,
+    /// Length of the file without its footer.
+    pub n_bytes: u64,
+    /// What [`Documents::checksum`](super::Documents::checksum) must be.
+    pub documents: u32,
+}
+
+/// A term that was found.
+pub(super) struct Found<'a> {
+    pub(super) n_documents: u32,
+    pub(super) list: List<'a>,
+}
+
+impl<B: AsRef<[u8]>> Index<B> {
+    /// Opens an index that [`write_index`](super::write_index) wrote.
+    pub fn open(bytes: B) -> Result<Self, IndexError> {
+        let file = Sealed::open(bytes, MAGIC)?;
+        let damaged = IndexError::Damaged { part: "layout" };
+        let Ok(layout) = serde_json::from_slice::<Layout>(file.what()) else {
+            return Err(damaged);
+        };
+        if layout.settings.scoring.check().is_err() || layout.buckets_bits > 31 {
+            return Err(damaged);
+        }
+        let classes_at = layout.n_documents as usize * 4;
+        let n_classes = (layout.n_documents as usize).next_multiple_of(WINDOW);
+        let least = file.get(classes_at + n_classes, N_CLASSES * 4)?;
+        let least = std::array::from_fn(|class| u32_at(least, class).unwrap_or(u32::MAX));
+        let Ok(buckets_at) = usize::try_from(layout.buckets_at) else {
+            return Err(damaged);
+        };
+        let length_mean = mean(layout.n_tokens, layout.n_documents);
+        Ok(Self {
+            analyzer: Analyzer::new(&layout.settings.analysis),
+            weights: Weights::new(&layout.settings.scoring, &least, length_mean),
+            length_mean,
+            file,
+            layout,
+            classes_at,
+            buckets_at,
+        })
+    }
+
+    /// Checks every byte.
+    pub fn verify(&self) -> Result<(), IndexError> {
+        self.file.verify()
+    }
+
+    /// Returns what the index is and holds.
+    pub fn stats(&self) -> Stats {
+        let layout = &self.layout;
+        Stats {
+            version: VERSION,
+            settings: layout.settings.clone(),
+            n_documents: layout.n_documents,
+            n_terms: layout.n_terms,
+            n_tokens: layout.n_tokens,
+            n_postings: layout.n_postings,
+            length_mean: if layout.n_documents == 0 {
+                0.0
+            } else {
+                self.length_mean
+            },
+            n_bytes: self.file.len() as u64,
+            documents: layout.documents,
+        }
+    }
+
+    /// Returns the settings that it was built with.
+    pub fn settings(&self) -> &Settings {
+        &self.layout.settings
+    }
+
+    /// Returns how many documents it holds.
+    pub fn n_documents(&self) -> u32 {
+        self.layout.n_documents
+    }
+
+    /// Returns the classes of the documents of one window.
+    pub(super) fn classes(&self, window: usize) -> Result<&[u8; WINDOW], IndexError> {
+        let classes = self.file.get(self.classes_at + window * WINDOW, WINDOW)?;
+        classes
+            .first_chunk()
+            .ok_or(IndexError::Damaged { part: "classes" })
+    }
+
+    /// Returns the length of a document.
+    pub(super) fn length(&self, document: u32) -> Result<u32, IndexError> {
+        let bytes = self.file.get(document as usize * 4, 4)?;
+        u32_at(bytes, 0).ok_or(IndexError::Damaged { part: "lengths" })
+    }
+
+    /// Looks a term up.
+    pub(super) fn find(&self, term: &str) -> Result<Option<Found<'_>>, IndexError> {
+        let bucket = bucket_of(hash(term), self.layout.buckets_bits);
+        let place = self.file.get(self.buckets_at + bucket * 4, 4)?;
+        let place = u64::from(u32_at(place, 0).unwrap_or(0)) * BUCKET_UNIT;
+        let damaged = IndexError::Damaged { part: "terms" };
+        let Ok(start) = usize::try_from(place) else {
+            return Err(damaged);
+        };
+        if start + 4 > self.buckets_at {
+            return Ok(None);
+        }
+        let n_bytes = u32_at(self.file.get(start, 4)?, 0).unwrap_or(0) as usize;
+        let mut entries = self.file.get(start + 4, n_bytes)?;
+        let mut list_at = start + 4 + n_bytes;
+        while !entries.is_empty() {
+            let (text, n_documents, n_bytes) = take_entry(&mut entries).ok_or(damaged.clone())?;
+            if text == term.as_bytes() {
+                let list = self.file.get(list_at, n_bytes)?;
+                let list = List::read(list, n_documents, self.layout.n_documents);
+                let list = list.ok_or(IndexError::Damaged { part: "lists" })?;
+                return Ok(Some(Found { n_documents, list }));
+            }
+            list_at = list_at.checked_add(n_bytes).ok_or(damaged.clone())?;
+        }
+        Ok(None)
+    }
+}
+
+fn take_entry<'a>(entries: &mut &'a [u8]) -> Option<(&'a [u8], u32, usize)> {
+    let n_bytes = take_varint(entries)?.try_into().ok()?;
+    let text = take(entries, n_bytes)?;
+    let n_documents = take_varint_u32(entries)?;
+    Some((text, n_documents, take_varint(entries)?.try_into().ok()?))
+}

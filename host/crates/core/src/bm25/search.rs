@@ -1,0 +1,263 @@
+//! Finding the best documents without looking at most of them.
+//!
+//! The documents are taken window by window. In each, the terms are ordered by
+//! the most that a document there can get for them. As long as some terms at the
+//! end of that order cannot, all together, lift a document over the worst of the
+//! best so far, no document with only those can matter: so only the lists of the
+//! terms before them (the essential ones) are added up, and only documents whose
+//! sum then can still reach far enough are looked up in the other lists, in
+//! order, each for as long as it can. What is left gets its exact score. This is
+//! MaxScore, with bounds by window and by block.
+//!
+//! All sums on the way are bounds, made of weights that are rounded up; which
+//! documents are returned, and with which score, is decided by exact scores only.
+
+use super::IndexError;
+use super::cursor::{Cursor, Sums};
+use super::index::Index;
+use super::list::WINDOW;
+use super::method::TermFactors;
+use super::top::Top;
+
+/// A document that was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hit {
+    /// Its number, in the order in which documents were added, from 0.
+    pub document: u32,
+    /// Its score.
+    pub score: f32,
+}
+
+/// Memory that searches need, to be used again by the next one.
+#[derive(Default)]
+pub struct Scratch {
+    sums: Option<Box<[f32; WINDOW]>>,
+    passed: Vec<u32>,
+    touched: Vec<u32>,
+    candidates: Vec<Candidate>,
+}
+
+/// A document that may be a hit, and what its score cannot exceed.
+#[derive(Clone, Copy)]
+pub(super) struct Candidate {
+    pub(super) document: u32,
+    pub(super) bound: f32,
+}
+
+impl<B: AsRef<[u8]>> Index<B> {
+    /// Returns the best `k` documents for a query, the best one first.
+    ///
+    /// A word that stands twice in the query counts twice, and one that stands in
+    /// no document does not count.
+    pub fn search(
+        &self,
+        query: &str,
+        k: usize,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Hit>, IndexError> {
+        self.search_terms(&self.analyzer.terms(query), k, scratch)
+    }
+
+    /// Does the work of [`search`](Self::search) for terms that an
+    /// [`Analyzer`](super::Analyzer) made of a query before.
+    pub fn search_terms<T: AsRef<str>>(
+        &self,
+        terms: &[T],
+        k: usize,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Hit>, IndexError> {
+        let mut query = Query::read(self, terms)?;
+        let mut top = Top::new(k);
+        if k > 0 && !query.cursors.is_empty() {
+            let mut start = 0;
+            let mut span = FIRST_SPAN;
+            while start < self.n_documents() {
+                // No span reaches over the end of a window.
+                let n_left = WINDOW as u32 - start % WINDOW as u32;
+                let end = self
+                    .n_documents()
+                    .min(start.saturating_add(span.min(n_left)));
+                query.search_span(start, end, &mut top, scratch)?;
+                start = end;
+                span = span.saturating_mul(2);
+            }
+        }
+        Ok(top.into_hits())
+    }
+}
+
+/// How many documents are looked at first. Few, since nothing can be skipped
+/// before `k` documents were found.
+const FIRST_SPAN: u32 = 1 << 10;
+
+/// A query while it is answered.
+struct Query<'a, B> {
+    index: &'a Index<B>,
+    cursors: Vec<Cursor<'a>>,
+    // Which cursors the words of the query are, in order.
+    words: Vec<usize>,
+    // What every document gets, whatever stands in it.
+    absence: f32,
+    // Gains of the terms for the document that is scored.
+    gains: Vec<f32>,
+}
+
+impl<'a, B: AsRef<[u8]>> Query<'a, B> {
+    fn read<T: AsRef<str>>(index: &'a Index<B>, terms: &[T]) -> Result<Self, IndexError> {
+        let mut unique: Vec<&str> = terms.iter().map(AsRef::as_ref).collect();
+        unique.sort_unstable();
+        unique.dedup();
+        let at = |term: &T| unique.binary_search(&term.as_ref());
+        let mut n_in_query = vec![0u32; unique.len()];
+        for at in terms.iter().flat_map(at) {
+            n_in_query[at] += 1;
+        }
+        let mut query = Self {
+            index,
+            cursors: Vec::with_capacity(unique.len()),
+            words: Vec::new(),
+            absence: 0.0,
+            gains: Vec::new(),
+        };
+        let mut cursor_of = vec![None; unique.len()];
+        for (at, term) in unique.iter().enumerate() {
+            let Some(found) = index.find(term)? else {
+                continue;
+            };
+            let scoring = &index.settings().scoring;
+            let factors = TermFactors::new(scoring, found.n_documents, index.n_documents());
+            if factors.idf > 0.0 {
+                cursor_of[at] = Some(query.cursors.len());
+                query
+                    .cursors
+                    .push(Cursor::new(found, factors, n_in_query[at], &index.weights));
+            }
+        }
+        query
+            .words
+            .extend(terms.iter().flat_map(at).filter_map(|at| cursor_of[at]));
+        let absences = query
+            .words
+            .iter()
+            .map(|word| query.cursors[*word].factors.absence);
+        query.absence = absences.fold(0.0, |sum, absence| sum + absence);
+        query.gains = vec![0.0; query.cursors.len()];
+        Ok(query)
+    }
+
+    fn search_span(
+        &mut self,
+        start: u32,
+        end: u32,
+        top: &mut Top,
+        scratch: &mut Scratch,
+    ) -> Result<(), IndexError> {
+        let floor = self.floor(top);
+        let bounds = self.cursors.iter().enumerate();
+        let mut order: Vec<_> = bounds
+            .map(|(at, cursor)| (cursor.bound(start, end), at))
+            .collect();
+        order.retain(|(bound, _)| *bound > 0.0);
+        order.sort_unstable_by(|one, other| other.0.total_cmp(&one.0));
+        // For each place in the order, what it and all after it can give.
+        let mut rests = vec![0.0; order.len() + 1];
+        for (at, (bound, _)) in order.iter().enumerate().rev() {
+            rests[at] = rests[at + 1] + bound;
+        }
+        if rests[0] < floor {
+            return Ok(());
+        }
+        let n_essential = rests
+            .iter()
+            .position(|rest| *rest < floor)
+            .unwrap_or(order.len());
+
+        let classes = self.index.classes(start as usize / WINDOW)?;
+        let sums = scratch.sums.get_or_insert_with(|| Box::new([0.0; WINDOW]));
+        scratch.passed.clear();
+        scratch.touched.clear();
+        let mut to = Sums {
+            start,
+            end,
+            weights: &self.index.weights,
+            classes,
+            sums,
+            limit: (floor - rests[n_essential]).max(0.0),
+            passed: &mut scratch.passed,
+            touched: &mut scratch.touched,
+        };
+        let added = order[..n_essential]
+            .iter()
+            .try_for_each(|(_, at)| self.cursors[*at].add(&mut to));
+
+        scratch.passed.sort_unstable();
+        scratch.candidates.clear();
+        scratch
+            .candidates
+            .extend(scratch.passed.iter().map(|document| Candidate {
+                document: *document,
+                bound: sums[*document as usize % WINDOW],
+            }));
+        // Also after an error: the next search takes the sums to be 0.
+        for document in &scratch.touched {
+            sums[*document as usize % WINDOW] = 0.0;
+        }
+        added?;
+
+        let candidates = &mut scratch.candidates;
+        for (at, (_, cursor)) in order.iter().enumerate().skip(n_essential) {
+            let limits = (rests[at + 1], floor);
+            self.cursors[*cursor].probe(candidates, &self.index.weights, classes, limits)?;
+        }
+        self.rank(candidates, top)
+    }
+
+    /// Scores candidates, the most promising ones first.
+    fn rank(&mut self, candidates: &mut [Candidate], top: &mut Top) -> Result<(), IndexError> {
+        candidates.sort_unstable_by(|one, other| other.bound.total_cmp(&one.bound));
+        for candidate in candidates {
+            if candidate.bound < self.floor(top) {
+                break;
+            }
+            let score = self.score(candidate.document)?;
+            top.push(Hit {
+                document: candidate.document,
+                score,
+            });
+        }
+        Ok(())
+    }
+
+    /// Returns the sum below which a document's bound rules it out.
+    fn floor(&self, top: &Top) -> f32 {
+        let Some(threshold) = top.threshold() else {
+            return -1.0;
+        };
+        // Room for what rounding does to the threshold when the share of absence
+        // is added, and to sums of as many gains in any order.
+        let n_words = self.words.len() as f32;
+        let threshold = threshold - threshold * 8.0 * f32::EPSILON;
+        (threshold - self.absence) * (1.0 - (8.0 + 2.0 * n_words) * f32::EPSILON)
+    }
+
+    fn score(&mut self, document: u32) -> Result<f32, IndexError> {
+        let index = self.index;
+        let length = f64::from(index.length(document)?);
+        for (cursor, gain) in self.cursors.iter_mut().zip(&mut self.gains) {
+            *gain = match cursor.times(document)? {
+                Some(times) => {
+                    let scoring = &index.settings().scoring;
+                    cursor
+                        .factors
+                        .product(scoring.weight(times, length, index.length_mean))
+                }
+                None => 0.0,
+            };
+        }
+        let sum = self
+            .words
+            .iter()
+            .fold(0.0, |sum: f32, word| sum + self.gains[*word]);
+        Ok(sum + self.absence)
+    }
+}
