@@ -34,9 +34,9 @@ struct Unpacked<'a> {
     times: [u32; BLOCK],
 }
 
-/// What postings are added up in.
+/// What postings of a range of documents are added up in.
 pub(super) struct Sums<'a> {
-    /// The first document of the window, and those after the last one.
+    /// The first document of the range, and the one after the last.
     pub(super) start: u32,
     pub(super) end: u32,
     pub(super) weights: &'a Weights,
@@ -44,9 +44,12 @@ pub(super) struct Sums<'a> {
     pub(super) sums: &'a mut [f32; WINDOW],
     /// A document whose sum passes this is a candidate.
     pub(super) limit: f32,
-    pub(super) passed: &'a mut Vec<u32>,
-    /// Documents whose sums are not 0 any more, some several times.
+    /// A bit for each document of the window, set for candidates.
+    pub(super) passed: &'a mut [u64; WINDOW / 64],
+    /// Documents whose sums are not 0 any more, for as long as they are few.
     pub(super) touched: &'a mut Vec<u32>,
+    /// Whether there are more of them.
+    pub(super) many_touched: bool,
 }
 
 const DAMAGED: IndexError = IndexError::Damaged { part: "lists" };
@@ -140,11 +143,11 @@ impl<'a> Cursor<'a> {
     pub(super) fn probe(
         &mut self,
         candidates: &mut Vec<Candidate>,
-        weights: &Weights,
-        classes: &[u8; WINDOW],
+        to: &mut Sums<'_>,
         (rest, floor): (f32, f32),
     ) -> Result<(), IndexError> {
         let scale = self.scale;
+        let (weights, classes) = (to.weights, to.classes);
         let gain = |times: u32, document: u32| {
             scale * weights.bound(times, classes[document as usize % WINDOW])
         };
@@ -155,16 +158,24 @@ impl<'a> Cursor<'a> {
                 }
                 candidate.bound + rest >= floor
             }),
-            Postings::Dense(dense) => candidates.retain_mut(|candidate| {
-                candidate.bound += match dense.code(candidate.document) {
-                    0 => 0.0,
-                    3 => scale * dense.bound,
-                    times => gain(times, candidate.document),
-                };
-                candidate.bound + rest >= floor
+            Postings::Dense(dense) => keep(candidates, rest, floor, |candidate| {
+                let times = dense.times_max(candidate.document);
+                candidate.bound + gain(times, candidate.document)
             }),
             Postings::Blocks(unpacked) => {
-                let (mut block, mut damaged) = (0, false);
+                let (first, end) = unpacked.range(to.start, to.end);
+                if (end - first) * BLOCK <= candidates.len() * SCATTER_BELOW {
+                    // With so many candidates, adding all of the list up costs
+                    // less than looking for each of them in it.
+                    to.many_touched = true;
+                    to.limit = f32::INFINITY;
+                    self.add(to)?;
+                    keep(candidates, rest, floor, |candidate| {
+                        to.sums[candidate.document as usize % WINDOW]
+                    });
+                    return Ok(());
+                }
+                let (mut block, mut damaged) = (first, false);
                 candidates.retain_mut(|candidate| {
                     block = unpacked.blocks.seek(block, candidate.document);
                     let most = scale * unpacked.blocks.block_bound(block);
@@ -182,6 +193,10 @@ impl<'a> Cursor<'a> {
                     return Err(DAMAGED);
                 }
             }
+        }
+        // A later list may be added to the sums.
+        for candidate in candidates {
+            to.sums[candidate.document as usize % WINDOW] = candidate.bound;
         }
         Ok(())
     }
@@ -202,17 +217,37 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// How many postings are added up in the time that one candidate is looked for.
+const SCATTER_BELOW: usize = 8;
+
+/// Gives each candidate a new bound, and keeps those that can reach the floor.
+///
+/// Which ones those are is hard to foretell, so nothing branches on it.
+#[inline(always)]
+fn keep(candidates: &mut Vec<Candidate>, rest: f32, floor: f32, bound: impl Fn(&Candidate) -> f32) {
+    let mut n_kept = 0;
+    for at in 0..candidates.len() {
+        let bound = bound(&candidates[at]);
+        let document = candidates[at].document;
+        candidates[n_kept] = Candidate { document, bound };
+        n_kept += usize::from(bound + rest >= floor);
+    }
+    candidates.truncate(n_kept);
+}
+
 impl Unpacked<'_> {
-    fn bound(&self, start: u32, end: u32) -> f32 {
+    /// Returns the first block that reaches into a range, and the one after the
+    /// last that does.
+    fn range(&self, start: u32, end: u32) -> (usize, usize) {
         let first = self.blocks.seek(0, start);
-        let mut bound = 0.0f32;
-        for block in first..self.blocks.n_blocks {
-            bound = bound.max(self.blocks.block_bound(block));
-            if self.blocks.last(block).is_none_or(|last| last >= end - 1) {
-                break;
-            }
-        }
-        bound
+        let last = self.blocks.seek(first, end - 1);
+        (first, self.blocks.n_blocks.min(last + 1))
+    }
+
+    fn bound(&self, start: u32, end: u32) -> f32 {
+        let (first, end) = self.range(start, end);
+        let bounds = (first..end).map(|block| self.blocks.block_bound(block));
+        bounds.fold(0.0, f32::max)
     }
 
     fn unpack(&mut self, block: usize) -> Result<(), IndexError> {
@@ -243,38 +278,79 @@ impl Unpacked<'_> {
 
 impl Sums<'_> {
     fn add(&mut self, documents: &[u32], times: &[u32], scale: f32) {
-        self.touched.extend_from_slice(documents);
+        self.touch(documents);
         for (document, times) in documents.iter().zip(times) {
-            let at = *document as usize % WINDOW;
-            let gain = scale * self.weights.bound(*times, self.classes[at]);
-            self.add_one(*document, gain);
+            self.add_one(*document, *times, scale);
         }
     }
 
     fn add_dense(&mut self, dense: &Dense<'_>, scale: f32) {
-        for document in self.start..self.end {
-            let gain = match dense.code(document) {
-                0 => continue,
-                3 => scale * dense.bound,
-                times => {
-                    scale
-                        * self
-                            .weights
-                            .bound(times, self.classes[document as usize % WINDOW])
-                }
-            };
-            self.touched.push(document);
-            self.add_one(document, gain);
+        self.many_touched = true;
+        for start in (self.start..self.end).step_by(32) {
+            let word = dense.word(start);
+            // The lower bit of each two that are not 0.
+            let mut some = (word | word >> 1) & 0x5555_5555_5555_5555;
+            while some != 0 {
+                let shift = some.trailing_zeros();
+                some &= some - 1;
+                let times = Dense::times_max_of(word >> shift & 3);
+                self.add_one(start + shift / 2, times, scale);
+            }
+        }
+    }
+
+    fn touch(&mut self, documents: &[u32]) {
+        let n_touched = self.touched.len() + documents.len();
+        self.many_touched |= n_touched > (self.end - self.start) as usize / CLEAR_ABOVE;
+        if !self.many_touched {
+            self.touched.extend_from_slice(documents);
         }
     }
 
     #[inline(always)]
-    fn add_one(&mut self, document: u32, gain: f32) {
-        let sum = &mut self.sums[document as usize % WINDOW];
-        let before = *sum;
-        *sum = before + gain;
-        if before <= self.limit && *sum > self.limit {
-            self.passed.push(document);
+    fn add_one(&mut self, document: u32, times: u32, scale: f32) {
+        let at = document as usize % WINDOW;
+        let before = self.sums[at];
+        let sum = before + scale * self.weights.bound(times, self.classes[at]);
+        self.sums[at] = sum;
+        if before <= self.limit && sum > self.limit {
+            self.passed[at / 64] |= 1 << (at % 64);
         }
     }
+
+    /// Appends the candidates, in ascending order.
+    pub(super) fn take_passed(&mut self, candidates: &mut Vec<Candidate>) {
+        let window = self.start - self.start % WINDOW as u32;
+        let (first, end) = (self.start % WINDOW as u32, self.end - window);
+        let words = first as usize / 64..(end as usize).div_ceil(64);
+        for (word, number) in self.passed[words.clone()].iter_mut().zip(words) {
+            let mut bits = std::mem::take(word);
+            while bits != 0 {
+                let at = number * 64 + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                candidates.push(Candidate {
+                    document: window + at as u32,
+                    bound: self.sums[at % WINDOW],
+                });
+            }
+        }
+    }
+
+    /// Makes all sums 0 again.
+    pub(super) fn clear(&mut self) {
+        if self.many_touched {
+            let first = self.start as usize % WINDOW;
+            let n_documents = (self.end - self.start) as usize;
+            self.sums[first..][..n_documents].fill(0.0);
+        } else {
+            for document in self.touched.iter() {
+                self.sums[*document as usize % WINDOW] = 0.0;
+            }
+        }
+        self.touched.clear();
+    }
 }
+
+/// Above which part of a range it is quicker to clear all of it than one
+/// document after the other.
+const CLEAR_ABOVE: usize = 8;

@@ -149,7 +149,7 @@ pub(super) struct Blocks<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Dense<'a> {
     pub(super) bound: f32,
-    pub(super) codes: &'a [u8],
+    codes: &'a [u8],
     documents: &'a [u8],
     times: &'a [u8],
 }
@@ -282,12 +282,30 @@ impl Blocks<'_> {
 const ROUNDED_UP: f32 = 1.0 + 4.0 * f32::EPSILON;
 
 impl Dense<'_> {
-    /// Returns the code of a document: how many times the term stands in it,
-    /// or 3 for more than twice.
-    #[inline]
-    pub(super) fn code(&self, document: u32) -> u32 {
+    fn code(&self, document: u32) -> u32 {
         let byte = self.codes.get(document as usize / 4).copied().unwrap_or(0);
         u32::from(byte >> (document % 4 * 2) & 3)
+    }
+
+    /// Returns the codes of 32 documents, the first in the lowest bits.
+    #[inline]
+    pub(super) fn word(&self, document: u32) -> u64 {
+        let word = self.codes.get(document as usize / 4..);
+        let word = word.and_then(<[u8]>::first_chunk);
+        word.map_or(0, |word| u64::from_le_bytes(*word))
+    }
+
+    /// Returns a number of times that a document does not exceed.
+    #[inline]
+    pub(super) fn times_max(&self, document: u32) -> u32 {
+        Self::times_max_of(u64::from(self.code(document)))
+    }
+
+    /// Returns a number of times that no document with a code exceeds.
+    #[inline]
+    pub(super) fn times_max_of(code: u64) -> u32 {
+        const TIMES_MAX: [u32; 4] = [0, 1, 2, u32::MAX];
+        TIMES_MAX[code as usize % 4]
     }
 
     /// Returns how many times the term stands in a document, if at all.

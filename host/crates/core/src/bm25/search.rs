@@ -32,7 +32,7 @@ pub struct Hit {
 #[derive(Default)]
 pub struct Scratch {
     sums: Option<Box<[f32; WINDOW]>>,
-    passed: Vec<u32>,
+    passed: Option<Box<[u64; WINDOW / 64]>>,
     touched: Vec<u32>,
     candidates: Vec<Candidate>,
 }
@@ -173,43 +173,50 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
             .unwrap_or(order.len());
 
         let classes = self.index.classes(start as usize / WINDOW)?;
-        let sums = scratch.sums.get_or_insert_with(|| Box::new([0.0; WINDOW]));
-        scratch.passed.clear();
-        scratch.touched.clear();
+        let Scratch {
+            sums,
+            passed,
+            touched,
+            candidates,
+        } = scratch;
         let mut to = Sums {
             start,
             end,
             weights: &self.index.weights,
             classes,
-            sums,
+            sums: sums.get_or_insert_with(|| Box::new([0.0; WINDOW])),
             limit: (floor - rests[n_essential]).max(0.0),
-            passed: &mut scratch.passed,
-            touched: &mut scratch.touched,
+            passed: passed.get_or_insert_with(|| Box::new([0; WINDOW / 64])),
+            touched,
+            many_touched: false,
         };
-        let added = order[..n_essential]
-            .iter()
-            .try_for_each(|(_, at)| self.cursors[*at].add(&mut to));
-
-        scratch.passed.sort_unstable();
-        scratch.candidates.clear();
-        scratch
-            .candidates
-            .extend(scratch.passed.iter().map(|document| Candidate {
-                document: *document,
-                bound: sums[*document as usize % WINDOW],
-            }));
+        let found = self.collect(&order, &rests, (n_essential, floor), &mut to, candidates);
         // Also after an error: the next search takes the sums to be 0.
-        for document in &scratch.touched {
-            sums[*document as usize % WINDOW] = 0.0;
-        }
-        added?;
-
-        let candidates = &mut scratch.candidates;
-        for (at, (_, cursor)) in order.iter().enumerate().skip(n_essential) {
-            let limits = (rests[at + 1], floor);
-            self.cursors[*cursor].probe(candidates, &self.index.weights, classes, limits)?;
-        }
+        to.clear();
+        found?;
         self.rank(candidates, top)
+    }
+
+    /// Finds the documents of a range whose bounds reach the floor.
+    fn collect(
+        &mut self,
+        order: &[(f32, usize)],
+        rests: &[f32],
+        (n_essential, floor): (usize, f32),
+        to: &mut Sums<'_>,
+        candidates: &mut Vec<Candidate>,
+    ) -> Result<(), IndexError> {
+        candidates.clear();
+        let (essential, others) = order.split_at(n_essential);
+        let added = essential
+            .iter()
+            .try_for_each(|(_, cursor)| self.cursors[*cursor].add(to));
+        to.take_passed(candidates);
+        added?;
+        for ((_, cursor), rest) in others.iter().zip(&rests[n_essential + 1..]) {
+            self.cursors[*cursor].probe(candidates, to, (*rest, floor))?;
+        }
+        Ok(())
     }
 
     /// Scores candidates, the most promising ones first.
