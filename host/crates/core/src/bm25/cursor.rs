@@ -1,17 +1,15 @@
 //! A list of postings while a query reads it.
 
 use super::IndexError;
-use super::index::Found;
 use super::lengths::Weights;
-use super::list::{Blocks, Dense, Few, List, WINDOW};
-use super::method::TermFactors;
+use super::list::{Bits, Blocks, Few, List, WINDOW};
 use super::pack::BLOCK;
 use super::search::Candidate;
 
-/// A term of a query, with the place in its list.
+/// One list of a term of a query.
 pub(super) struct Cursor<'a> {
-    /// The factors of exact scores.
-    pub(super) factors: TermFactors,
+    /// The number of the term in the query.
+    pub(super) term: usize,
     /// What bounds on weights are multiplied with: the idf, times how often the
     /// term stands in the query.
     scale: f32,
@@ -21,7 +19,7 @@ pub(super) struct Cursor<'a> {
 enum Postings<'a> {
     Few { few: Few, bound: f32 },
     Blocks(Box<Unpacked<'a>>),
-    Dense(Dense<'a>),
+    Bits(Bits<'a>),
 }
 
 /// A list of blocks, one of them unpacked.
@@ -55,13 +53,8 @@ pub(super) struct Sums<'a> {
 const DAMAGED: IndexError = IndexError::Damaged { part: "lists" };
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(
-        found: Found<'a>,
-        factors: TermFactors,
-        n_in_query: u32,
-        weights: &Weights,
-    ) -> Self {
-        let postings = match found.list {
+    pub(super) fn new(term: usize, list: List<'a>, scale: f32, weights: &Weights) -> Self {
+        let postings = match list {
             List::Few(few) => {
                 // Without their lengths: the first class holds the shortest.
                 let most = few.times.iter().max().copied().unwrap_or(0);
@@ -77,11 +70,11 @@ impl<'a> Cursor<'a> {
                 documents: [0; BLOCK],
                 times: [0; BLOCK],
             })),
-            List::Dense(dense) => Postings::Dense(dense),
+            List::Bits(bits) => Postings::Bits(bits),
         };
         Self {
-            scale: factors.idf * n_in_query as f32,
-            factors,
+            term,
+            scale,
             postings,
         }
     }
@@ -100,7 +93,7 @@ impl<'a> Cursor<'a> {
                     }
                 }
                 Postings::Blocks(unpacked) => unpacked.bound(start, end),
-                Postings::Dense(dense) => dense.bound,
+                Postings::Bits(bits) => bits.bound,
             }
     }
 
@@ -133,7 +126,7 @@ impl<'a> Cursor<'a> {
                     block += 1;
                 }
             }
-            Postings::Dense(dense) => to.add_dense(dense, self.scale),
+            Postings::Bits(bits) => to.add_bits(bits, self.scale),
         }
         Ok(())
     }
@@ -158,8 +151,8 @@ impl<'a> Cursor<'a> {
                 }
                 candidate.bound + rest >= floor
             }),
-            Postings::Dense(dense) => keep(candidates, rest, floor, |candidate| {
-                let times = dense.times_max(candidate.document);
+            Postings::Bits(bits) => keep(candidates, rest, floor, |candidate| {
+                let times = bits.times(candidate.document);
                 candidate.bound + gain(times, candidate.document)
             }),
             Postings::Blocks(unpacked) => {
@@ -212,7 +205,7 @@ impl<'a> Cursor<'a> {
                 let block = unpacked.blocks.seek(0, document);
                 unpacked.times_in(block, document)
             }
-            Postings::Dense(dense) => Ok(dense.times(document)),
+            Postings::Bits(bits) => Ok(Some(bits.times(document)).filter(|times| *times > 0)),
         }
     }
 }
@@ -284,17 +277,13 @@ impl Sums<'_> {
         }
     }
 
-    fn add_dense(&mut self, dense: &Dense<'_>, scale: f32) {
+    fn add_bits(&mut self, list: &Bits<'_>, scale: f32) {
         self.many_touched = true;
-        for start in (self.start..self.end).step_by(32) {
-            let word = dense.word(start);
-            // The lower bit of each two that are not 0.
-            let mut some = (word | word >> 1) & 0x5555_5555_5555_5555;
-            while some != 0 {
-                let shift = some.trailing_zeros();
-                some &= some - 1;
-                let times = Dense::times_max_of(word >> shift & 3);
-                self.add_one(start + shift / 2, times, scale);
+        for start in (self.start..self.end).step_by(64) {
+            let mut word = list.word(start);
+            while word != 0 {
+                self.add_one(start + word.trailing_zeros(), 1, scale);
+                word &= word - 1;
             }
         }
     }

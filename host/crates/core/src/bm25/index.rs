@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::analyzer::Analyzer;
 use super::lengths::{N_CLASSES, Weights};
-use super::list::{List, WINDOW};
+use super::list::{Layers, List, N_LAYERS, WINDOW};
 use super::merge::{BUCKET_UNIT, Layout, MAGIC, bucket_of, mean};
 use super::pack::{take, take_varint, take_varint_u32, u32_at};
 use super::sealed::{Sealed, VERSION};
@@ -53,7 +53,8 @@ pub struct Stats {
 /// A term that was found.
 pub(super) struct Found<'a> {
     pub(super) n_documents: u32,
-    pub(super) list: List<'a>,
+    /// Its lists, none of which is empty.
+    pub(super) lists: Vec<List<'a>>,
 }
 
 impl<B: AsRef<[u8]>> Index<B> {
@@ -151,22 +152,49 @@ impl<B: AsRef<[u8]>> Index<B> {
         let mut entries = self.file.get(start + 4, n_bytes)?;
         let mut list_at = start + 4 + n_bytes;
         while !entries.is_empty() {
-            let (text, n_documents, n_bytes) = take_entry(&mut entries).ok_or(damaged.clone())?;
+            let (text, layers) = take_entry(&mut entries).ok_or(damaged.clone())?;
             if text == term.as_bytes() {
-                let list = self.file.get(list_at, n_bytes)?;
-                let list = List::read(list, n_documents, self.layout.n_documents);
-                let list = list.ok_or(IndexError::Damaged { part: "lists" })?;
-                return Ok(Some(Found { n_documents, list }));
+                return self.read_lists(&layers, list_at).map(Some);
             }
-            list_at = list_at.checked_add(n_bytes).ok_or(damaged.clone())?;
+            let n_bytes = layers.n_bytes.into_iter().try_fold(0, usize::checked_add);
+            let next = n_bytes.and_then(|n_bytes| list_at.checked_add(n_bytes));
+            list_at = next.ok_or(damaged.clone())?;
         }
         Ok(None)
     }
+
+    fn read_lists(&self, layers: &Layers, mut at: usize) -> Result<Found<'_>, IndexError> {
+        let damaged = IndexError::Damaged { part: "lists" };
+        let mut found = Found {
+            n_documents: 0,
+            lists: Vec::with_capacity(N_LAYERS),
+        };
+        for (n_documents, n_bytes) in layers.n_documents.into_iter().zip(layers.n_bytes) {
+            if n_documents > 0 {
+                let list = List::read(self.file.get(at, n_bytes)?, n_documents, self.n_documents());
+                found.lists.push(list.ok_or(damaged.clone())?);
+                at += n_bytes;
+            }
+            let sum = found.n_documents.checked_add(n_documents);
+            found.n_documents = sum.ok_or(damaged.clone())?;
+        }
+        if found.n_documents > self.n_documents() {
+            return Err(damaged);
+        }
+        Ok(found)
+    }
 }
 
-fn take_entry<'a>(entries: &mut &'a [u8]) -> Option<(&'a [u8], u32, usize)> {
+fn take_entry<'a>(entries: &mut &'a [u8]) -> Option<(&'a [u8], Layers)> {
     let n_bytes = take_varint(entries)?.try_into().ok()?;
     let text = take(entries, n_bytes)?;
-    let n_documents = take_varint_u32(entries)?;
-    Some((text, n_documents, take_varint(entries)?.try_into().ok()?))
+    let mut layers = Layers::default();
+    for layer in 0..N_LAYERS {
+        let n_documents = take_varint_u32(entries)?;
+        layers.n_documents[layer] = n_documents;
+        if n_documents > 0 {
+            layers.n_bytes[layer] = take_varint(entries)?.try_into().ok()?;
+        }
+    }
+    Some((text, layers))
 }

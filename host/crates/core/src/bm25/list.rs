@@ -1,13 +1,17 @@
-//! The postings of one term, in one of three forms.
+//! The postings of one term, in two layers, each in one of three forms.
+//!
+//! The documents that have a term once and those that have it more often are
+//! lists of their own: the most that a document can get for a term is much less
+//! in the first one, and that is where most documents are. A term in fewer than
+//! 128 documents has one list for all.
 //!
 //! *Few* (fewer than 128): for each document the distance from the last one,
 //! doubled, and with 1 added if the number of times follows; that number less
 //! two. *Blocks*: a bound for the list, twelve bytes for each block of 128 (its
 //! last document, where it ends, its bound as a part of the list's, and two bit
 //! widths), then the packed blocks: distances less one, and times less one.
-//! *Dense* (in one of [`DENSE_ONE_IN`] documents or more): a bound, then two bits
-//! for every document of the index: not in it, once, twice, more; then, for those
-//! with more, the documents and the times.
+//! *Bits* (once in one of [`BITS_ONE_IN`] documents or more): a bound, then a bit
+//! for every document of the index.
 
 use super::lengths::Weights;
 use super::pack::{
@@ -19,16 +23,15 @@ use super::pack::{
 /// a document in its window is its lower bits.
 pub(super) const WINDOW: usize = 1 << 15;
 
-/// Bytes of a dense list for one window.
-pub(super) const DENSE_WINDOW: usize = WINDOW / 4;
+/// Bytes of a list of bits for one window.
+const BITS_WINDOW: usize = WINDOW / 8;
 
-/// A term in one of so many documents is dense: two bits for every document
-/// then take no more than about twice the packed blocks, and tell of any
-/// document at once.
-const DENSE_ONE_IN: usize = 10;
+/// A list with one of so many documents is one of bits: they take no more than
+/// about twice the packed blocks, and tell of any document at once.
+const BITS_ONE_IN: usize = 12;
 
 const KIND_BLOCKS: u8 = 0;
-const KIND_DENSE: u8 = 1;
+const KIND_BITS: u8 = 1;
 
 /// The bytes of a directory for each block.
 const ENTRY: usize = 12;
@@ -40,15 +43,46 @@ pub(super) struct ListWriter<'a> {
 }
 
 impl ListWriter<'_> {
-    /// Appends a list in the form that suits it.
-    pub(super) fn write(&self, documents: &[u32], times: &[u32], out: &mut Vec<u8>) {
+    /// Appends the lists of a term, and returns what is to be known of them.
+    pub(super) fn write_layers(
+        &self,
+        documents: &[u32],
+        times: &[u32],
+        out: &mut Vec<u8>,
+    ) -> Layers {
+        let start = out.len();
         if documents.len() < BLOCK {
             write_few(documents, times, out);
-        } else if documents.len() >= self.classes.len().div_ceil(DENSE_ONE_IN) {
-            self.write_dense(documents, times, out);
-        } else {
-            self.write_blocks(documents, times, out);
+            return Layers {
+                n_documents: [documents.len() as u32, 0],
+                n_bytes: [out.len() - start, 0],
+            };
         }
+        let mut layers = Layers::default();
+        for (layer, is_in) in [|times| times == 1, |times| times > 1]
+            .into_iter()
+            .enumerate()
+        {
+            let start = out.len();
+            let postings = || {
+                documents
+                    .iter()
+                    .zip(times)
+                    .filter(|(_, times)| is_in(**times))
+            };
+            let documents: Vec<_> = postings().map(|(document, _)| *document).collect();
+            let times: Vec<_> = postings().map(|(_, times)| *times).collect();
+            if documents.len() < BLOCK {
+                write_few(&documents, &times, out);
+            } else if layer == 0 && documents.len() >= self.classes.len().div_ceil(BITS_ONE_IN) {
+                self.write_bits(&documents, &times, out);
+            } else {
+                self.write_blocks(&documents, &times, out);
+            }
+            layers.n_documents[layer] = documents.len() as u32;
+            layers.n_bytes[layer] = out.len() - start;
+        }
+        layers
     }
 
     fn bound(&self, documents: &[u32], times: &[u32]) -> f32 {
@@ -83,26 +117,29 @@ impl ListWriter<'_> {
         out.extend(packed);
     }
 
-    fn write_dense(&self, documents: &[u32], times: &[u32], out: &mut Vec<u8>) {
-        out.push(KIND_DENSE);
+    fn write_bits(&self, documents: &[u32], times: &[u32], out: &mut Vec<u8>) {
+        out.push(KIND_BITS);
         out.extend(self.bound(documents, times).to_le_bytes());
         let start = out.len();
         let n_windows = self.classes.len().div_ceil(WINDOW);
-        out.resize(start + n_windows * DENSE_WINDOW, 0);
-        for (document, times) in documents.iter().zip(times) {
+        out.resize(start + n_windows * BITS_WINDOW, 0);
+        for document in documents {
             let at = *document as usize;
-            out[start + at / 4] |= ((*times).min(3) as u8) << (at % 4 * 2);
+            out[start + at / 8] |= 1 << (at % 8);
         }
-        let more = || {
-            documents
-                .iter()
-                .zip(times)
-                .filter(|(_, times)| **times >= 3)
-        };
-        out.extend(more().flat_map(|(document, _)| document.to_le_bytes()));
-        out.extend(more().flat_map(|(_, times)| times.to_le_bytes()));
     }
 }
+
+/// What must be known to read the lists of a term: that of documents with it
+/// once, and that of those with it more often.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Layers {
+    pub(super) n_documents: [u32; N_LAYERS],
+    pub(super) n_bytes: [usize; N_LAYERS],
+}
+
+/// How many lists a term has.
+pub(super) const N_LAYERS: usize = 2;
 
 /// In how many steps the bound of a block is told.
 const PARTS: f32 = 255.0;
@@ -125,8 +162,8 @@ pub(super) enum List<'a> {
     Few(Few),
     /// Packed blocks.
     Blocks(Blocks<'a>),
-    /// Two bits for every document.
-    Dense(Dense<'a>),
+    /// A bit for every document.
+    Bits(Bits<'a>),
 }
 
 /// Fewer postings than fill a block.
@@ -145,18 +182,16 @@ pub(super) struct Blocks<'a> {
     packed: &'a [u8],
 }
 
-/// A list of two bits for every document.
+/// A list of a bit for every document, all with the term once.
 #[derive(Clone, Copy)]
-pub(super) struct Dense<'a> {
+pub(super) struct Bits<'a> {
     pub(super) bound: f32,
-    codes: &'a [u8],
-    documents: &'a [u8],
-    times: &'a [u8],
+    bits: &'a [u8],
 }
 
 impl<'a> List<'a> {
-    /// Reads what [`ListWriter::write`] wrote for so many documents with the
-    /// term, of so many in the index.
+    /// Reads what a [`ListWriter`] wrote for so many documents with the term,
+    /// of so many in the index.
     pub(super) fn read(mut bytes: &'a [u8], n_with_term: u32, n_documents: u32) -> Option<Self> {
         let n_with_term = n_with_term as usize;
         if n_with_term < BLOCK {
@@ -167,16 +202,10 @@ impl<'a> List<'a> {
         if !(0.0..=f32::MAX).contains(&bound) {
             return None;
         }
-        if kind == KIND_DENSE {
+        if kind == KIND_BITS {
             let n_windows = (n_documents as usize).div_ceil(WINDOW);
-            let codes = take(&mut bytes, n_windows * DENSE_WINDOW)?;
-            let (documents, times) = bytes.split_at(bytes.len() / 8 * 4);
-            return Some(Self::Dense(Dense {
-                bound,
-                codes,
-                documents,
-                times,
-            }));
+            let bits = take(&mut bytes, n_windows * BITS_WINDOW)?;
+            return Some(Self::Bits(Bits { bound, bits }));
         }
         let n_blocks = n_with_term.div_ceil(BLOCK);
         let directory = take(&mut bytes, n_blocks * ENTRY)?;
@@ -281,41 +310,19 @@ impl Blocks<'_> {
 /// Makes up for what products of the parts of a bound lose to rounding.
 const ROUNDED_UP: f32 = 1.0 + 4.0 * f32::EPSILON;
 
-impl Dense<'_> {
-    fn code(&self, document: u32) -> u32 {
-        let byte = self.codes.get(document as usize / 4).copied().unwrap_or(0);
-        u32::from(byte >> (document % 4 * 2) & 3)
+impl Bits<'_> {
+    /// Returns how many times the term stands in a document: once, or not.
+    #[inline]
+    pub(super) fn times(&self, document: u32) -> u32 {
+        let byte = self.bits.get(document as usize / 8).copied().unwrap_or(0);
+        u32::from(byte >> (document % 8) & 1)
     }
 
-    /// Returns the codes of 32 documents, the first in the lowest bits.
+    /// Returns the bits of 64 documents, the first in the lowest one.
     #[inline]
     pub(super) fn word(&self, document: u32) -> u64 {
-        let word = self.codes.get(document as usize / 4..);
+        let word = self.bits.get(document as usize / 8..);
         let word = word.and_then(<[u8]>::first_chunk);
         word.map_or(0, |word| u64::from_le_bytes(*word))
-    }
-
-    /// Returns a number of times that a document does not exceed.
-    #[inline]
-    pub(super) fn times_max(&self, document: u32) -> u32 {
-        Self::times_max_of(u64::from(self.code(document)))
-    }
-
-    /// Returns a number of times that no document with a code exceeds.
-    #[inline]
-    pub(super) fn times_max_of(code: u64) -> u32 {
-        const TIMES_MAX: [u32; 4] = [0, 1, 2, u32::MAX];
-        TIMES_MAX[code as usize % 4]
-    }
-
-    /// Returns how many times the term stands in a document, if at all.
-    pub(super) fn times(&self, document: u32) -> Option<u32> {
-        let code = self.code(document);
-        if code < 3 {
-            return (code > 0).then_some(code);
-        }
-        let (documents, _) = self.documents.as_chunks::<4>();
-        let at = documents.binary_search_by_key(&document, |bytes| u32::from_le_bytes(*bytes));
-        u32_at(self.times, at.ok()?)
     }
 }

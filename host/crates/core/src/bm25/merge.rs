@@ -5,8 +5,8 @@
 //! of the classes, then buckets of terms, then where each bucket is (4 bytes, in
 //! units of 16). Terms stand in the order of their hashes, whose upper bits are
 //! the number of the bucket, so a term is found at the price of one bucket. A
-//! bucket is the length of its entries, the entries (a term, the number of its
-//! documents, the length of its list), and the lists.
+//! bucket is the length of its entries, the entries (a term, and for each of its layers
+//! the number of documents and the length of the list), and the lists.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -177,12 +177,15 @@ impl Buckets {
     }
 
     fn add(&mut self, text: &str, documents: &[u32], times: &[u32], lists: &ListWriter<'_>) {
-        let start = self.lists.len();
-        lists.write(documents, times, &mut self.lists);
+        let layers = lists.write_layers(documents, times, &mut self.lists);
         put_varint(text.len() as u64, &mut self.entries);
         self.entries.extend(text.as_bytes());
-        put_varint(documents.len() as u64, &mut self.entries);
-        put_varint((self.lists.len() - start) as u64, &mut self.entries);
+        for (n_documents, n_bytes) in layers.n_documents.into_iter().zip(layers.n_bytes) {
+            put_varint(u64::from(n_documents), &mut self.entries);
+            if n_documents > 0 {
+                put_varint(n_bytes as u64, &mut self.entries);
+            }
+        }
     }
 }
 

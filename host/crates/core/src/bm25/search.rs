@@ -15,7 +15,7 @@
 use super::IndexError;
 use super::cursor::{Cursor, Sums};
 use super::index::Index;
-use super::list::WINDOW;
+use super::list::{N_LAYERS, WINDOW};
 use super::method::TermFactors;
 use super::top::Top;
 
@@ -93,12 +93,14 @@ const FIRST_SPAN: u32 = 1 << 10;
 /// A query while it is answered.
 struct Query<'a, B> {
     index: &'a Index<B>,
+    // Two for most terms: documents with it once, and more often.
     cursors: Vec<Cursor<'a>>,
-    // Which cursors the words of the query are, in order.
+    terms: Vec<TermFactors>,
+    // Which terms the words of the query are, in order.
     words: Vec<usize>,
     // What every document gets, whatever stands in it.
     absence: f32,
-    // Gains of the terms for the document that is scored.
+    // What each term gives: at the most, or to the document that is scored.
     gains: Vec<f32>,
 }
 
@@ -114,12 +116,13 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         }
         let mut query = Self {
             index,
-            cursors: Vec::with_capacity(unique.len()),
+            cursors: Vec::with_capacity(unique.len() * N_LAYERS),
+            terms: Vec::with_capacity(unique.len()),
             words: Vec::new(),
             absence: 0.0,
             gains: Vec::new(),
         };
-        let mut cursor_of = vec![None; unique.len()];
+        let mut number_of = vec![None; unique.len()];
         for (at, term) in unique.iter().enumerate() {
             let Some(found) = index.find(term)? else {
                 continue;
@@ -127,21 +130,21 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
             let scoring = &index.settings().scoring;
             let factors = TermFactors::new(scoring, found.n_documents, index.n_documents());
             if factors.idf > 0.0 {
-                cursor_of[at] = Some(query.cursors.len());
-                query
-                    .cursors
-                    .push(Cursor::new(found, factors, n_in_query[at], &index.weights));
+                let number = query.terms.len();
+                let scale = factors.idf * n_in_query[at] as f32;
+                let cursors = found.lists.into_iter();
+                let cursors = cursors.map(|list| Cursor::new(number, list, scale, &index.weights));
+                query.cursors.extend(cursors);
+                query.terms.push(factors);
+                number_of[at] = Some(number);
             }
         }
-        query
-            .words
-            .extend(terms.iter().flat_map(at).filter_map(|at| cursor_of[at]));
-        let absences = query
-            .words
-            .iter()
-            .map(|word| query.cursors[*word].factors.absence);
-        query.absence = absences.fold(0.0, |sum, absence| sum + absence);
-        query.gains = vec![0.0; query.cursors.len()];
+        let numbers = terms.iter().flat_map(at).filter_map(|at| number_of[at]);
+        query.words.extend(numbers);
+        for word in &query.words {
+            query.absence += query.terms[*word].absence;
+        }
+        query.gains = vec![0.0; query.terms.len()];
         Ok(query)
     }
 
@@ -159,10 +162,14 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
             .collect();
         order.retain(|(bound, _)| *bound > 0.0);
         order.sort_unstable_by(|one, other| other.0.total_cmp(&one.0));
-        // For each place in the order, what it and all after it can give.
+        // For each place in the order, what it and all after it can give. No
+        // document is in both lists of a term, so only the greater one counts.
         let mut rests = vec![0.0; order.len() + 1];
-        for (at, (bound, _)) in order.iter().enumerate().rev() {
-            rests[at] = rests[at + 1] + bound;
+        self.gains.fill(0.0);
+        for (at, (bound, cursor)) in order.iter().enumerate().rev() {
+            let gain = &mut self.gains[self.cursors[*cursor].term];
+            rests[at] = rests[at + 1] + (bound - *gain).max(0.0);
+            *gain = gain.max(*bound);
         }
         if rests[0] < floor {
             return Ok(());
@@ -250,16 +257,13 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
     fn score(&mut self, document: u32) -> Result<f32, IndexError> {
         let index = self.index;
         let length = f64::from(index.length(document)?);
-        for (cursor, gain) in self.cursors.iter_mut().zip(&mut self.gains) {
-            *gain = match cursor.times(document)? {
-                Some(times) => {
-                    let scoring = &index.settings().scoring;
-                    cursor
-                        .factors
-                        .product(scoring.weight(times, length, index.length_mean))
-                }
-                None => 0.0,
-            };
+        self.gains.fill(0.0);
+        for cursor in &mut self.cursors {
+            if let Some(times) = cursor.times(document)? {
+                let scoring = &index.settings().scoring;
+                let weight = scoring.weight(times, length, index.length_mean);
+                self.gains[cursor.term] = self.terms[cursor.term].product(weight);
+            }
         }
         let sum = self
             .words
