@@ -202,7 +202,7 @@ impl<'a> Cursor<'a> {
                 Ok(at.map(|at| few.times[at]))
             }
             Postings::Blocks(unpacked) => {
-                let block = unpacked.blocks.seek(0, document);
+                let block = unpacked.blocks.seek(unpacked.start_for(document), document);
                 unpacked.times_in(block, document)
             }
             Postings::Bits(bits) => Ok(Some(bits.times(document)).filter(|times| *times > 0)),
@@ -241,6 +241,17 @@ impl Unpacked<'_> {
         let (first, end) = self.range(start, end);
         let bounds = (first..end).map(|block| self.blocks.block_bound(block));
         bounds.fold(0.0, f32::max)
+    }
+
+    /// Returns a block from which on a document may be sought: the unpacked one,
+    /// unless the document is before it.
+    fn start_for(&self, document: u32) -> usize {
+        let is_unpacked = self.block < self.blocks.n_blocks;
+        if is_unpacked && self.documents[0] <= document {
+            self.block
+        } else {
+            0
+        }
     }
 
     fn unpack(&mut self, block: usize) -> Result<(), IndexError> {

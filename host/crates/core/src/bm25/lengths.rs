@@ -10,9 +10,9 @@ use super::method::Scoring;
 /// How many classes there are.
 pub(super) const N_CLASSES: usize = 256;
 
-/// Term frequencies that the table of weights tells apart; the last stands for
-/// itself and all above.
-pub(super) const N_TIMES: usize = 16;
+/// How many times a term must stand in a document for its weight to be worked
+/// out and not looked up.
+const N_TIMES: usize = 16;
 
 /// Returns the least length of each class, in ascending order.
 pub(super) fn classes(lengths: &[u32]) -> [u32; N_CLASSES] {
@@ -38,36 +38,82 @@ pub(super) fn class_of(least: &[u32; N_CLASSES], length: u32) -> u8 {
     n_up_to.saturating_sub(1) as u8
 }
 
-/// For each number of times and class, what a document can get beyond what it
-/// would without the term, for an idf of 1.
+/// What a document can get for a term beyond what it would without it, for an
+/// idf of 1.
 pub(super) struct Weights {
+    scoring: Scoring,
+    length_mean: f64,
+    least: [u32; N_CLASSES],
+    // By number of times and class.
     table: Box<[f32; N_TIMES * N_CLASSES]>,
+    // By class, which part of a bound its documents get at least.
+    shares: [f32; N_CLASSES],
 }
 
 impl Weights {
     pub(super) fn new(scoring: &Scoring, least: &[u32; N_CLASSES], length_mean: f64) -> Self {
-        let mut table = Box::new([0.0; N_TIMES * N_CLASSES]);
-        let absence = scoring.weight_of_absence();
-        for (at, bound) in table.iter_mut().enumerate() {
-            let n_times = match (at / N_CLASSES) as u32 {
-                0 => continue,
-                n_times if n_times as usize == N_TIMES - 1 => u32::MAX,
-                n_times => n_times,
-            };
-            // No document of length 0 has a term.
-            let length = f64::from(least[at % N_CLASSES].max(1));
-            let weight = scoring.weight(n_times, length, length_mean);
-            let rounding = SLACK * weight.max(1.0);
-            *bound = ((weight - absence).max(0.0) + rounding) as f32;
+        let mut weights = Self {
+            scoring: *scoring,
+            length_mean,
+            least: *least,
+            table: Box::new([0.0; N_TIMES * N_CLASSES]),
+            shares: [1.0; N_CLASSES],
+        };
+        for at in N_CLASSES..weights.table.len() {
+            let (n_times, class) = (at / N_CLASSES, at % N_CLASSES);
+            weights.table[at] = weights.work_out(n_times as u32, class as u8);
         }
-        Self { table }
+        for class in 0..N_CLASSES {
+            weights.shares[class] = weights.share_of(class);
+        }
+        weights
     }
 
-    /// Returns the bound for a number of times and a class.
+    /// Returns what no document of a class gets more than.
     #[inline]
     pub(super) fn bound(&self, n_times: u32, class: u8) -> f32 {
-        let n_times = (n_times as usize).min(N_TIMES - 1);
-        self.table[n_times * N_CLASSES + usize::from(class)]
+        match self
+            .table
+            .get(n_times as usize * N_CLASSES + usize::from(class))
+        {
+            Some(bound) => *bound,
+            None => self.work_out(n_times, class),
+        }
+    }
+
+    /// Returns which part of its bounds every document of a class gets.
+    ///
+    /// All terms of a document share its length, so this holds for sums, too.
+    pub(super) fn share(&self, class: u8) -> f32 {
+        self.shares[usize::from(class)]
+    }
+
+    #[cold]
+    fn work_out(&self, n_times: u32, class: u8) -> f32 {
+        // No document of length 0 has a term.
+        let length = f64::from(self.least[usize::from(class)].max(1));
+        let weight = self.scoring.weight(n_times, length, self.length_mean);
+        let gain = weight - self.scoring.weight_of_absence();
+        (gain.max(0.0) + SLACK * weight.max(1.0)) as f32
+    }
+
+    fn share_of(&self, class: usize) -> f32 {
+        let next = self.least[class + 1..]
+            .iter()
+            .find(|next| **next > self.least[class]);
+        let Some(next) = next else {
+            // The longest documents, of which no greatest length is known.
+            return 0.0;
+        };
+        let longest = f64::from(next.saturating_sub(1).max(1));
+        // The part is the least for a term that stands there once, except for
+        // rounding; a second look at many times costs nothing.
+        let parts = [1, 2, 4, 8, N_TIMES as u32, u32::MAX].map(|n_times| {
+            let weight = self.scoring.weight(n_times, longest, self.length_mean);
+            let gain = weight - self.scoring.weight_of_absence() - SLACK * weight.max(1.0);
+            gain / f64::from(self.bound(n_times, class as u8))
+        });
+        parts.into_iter().fold(1.0, f64::min).max(0.0) as f32
     }
 }
 
@@ -106,10 +152,12 @@ mod tests {
             for length in &lengths {
                 let class = class_of(&least, *length);
                 assert!(least[usize::from(class)] <= *length);
-                for n_times in [1, 2, 14, 15, 16, 1000] {
+                for n_times in [1, 2, 3, 14, 15, 16, 17, 1000] {
                     let weight = scoring.weight(n_times, f64::from(*length), mean);
                     let gain = weight - scoring.weight_of_absence();
-                    assert!(f64::from(weights.bound(n_times, class)) >= gain);
+                    let bound = f64::from(weights.bound(n_times, class));
+                    assert!(bound >= gain);
+                    assert!(bound * f64::from(weights.share(class)) <= gain);
                 }
             }
         }

@@ -6,11 +6,12 @@
 //! best so far, no document with only those can matter: so only the lists of the
 //! terms before them (the essential ones) are added up, and only documents whose
 //! sum then can still reach far enough are looked up in the other lists, in
-//! order, each for as long as it can. What is left gets its exact score. This is
-//! MaxScore, with bounds by window and by block.
+//! order, each for as long as it can. This is MaxScore, with bounds by window and
+//! by block.
 //!
-//! All sums on the way are bounds, made of weights that are rounded up; which
-//! documents are returned, and with which score, is decided by exact scores only.
+//! All sums on the way are bounds, made of weights that are rounded up. What is
+//! left at the end gets its exact score, and only exact scores decide which
+//! documents are returned, and in which order.
 
 use super::IndexError;
 use super::cursor::{Cursor, Sums};
@@ -35,6 +36,8 @@ pub struct Scratch {
     passed: Option<Box<[u64; WINDOW / 64]>>,
     touched: Vec<u32>,
     candidates: Vec<Candidate>,
+    pool: Vec<Kept>,
+    least: Vec<f32>,
 }
 
 /// A document that may be a hit, and what its score cannot exceed.
@@ -42,6 +45,15 @@ pub struct Scratch {
 pub(super) struct Candidate {
     pub(super) document: u32,
     pub(super) bound: f32,
+}
+
+/// A document that reached the floor when it was looked at.
+#[derive(Clone, Copy)]
+struct Kept {
+    document: u32,
+    bound: f32,
+    // What its score is at least.
+    least: f32,
 }
 
 impl<B: AsRef<[u8]>> Index<B> {
@@ -68,23 +80,38 @@ impl<B: AsRef<[u8]>> Index<B> {
     ) -> Result<Vec<Hit>, IndexError> {
         let mut query = Query::read(self, terms)?;
         let mut top = Top::new(k);
-        if k > 0 && !query.cursors.is_empty() {
-            let mut start = 0;
-            let mut span = FIRST_SPAN;
-            while start < self.n_documents() {
-                // No span reaches over the end of a window.
-                let n_left = WINDOW as u32 - start % WINDOW as u32;
-                let end = self
-                    .n_documents()
-                    .min(start.saturating_add(span.min(n_left)));
-                query.search_span(start, end, &mut top, scratch)?;
-                start = end;
-                span = span.saturating_mul(2);
-            }
+        if k == 0 || query.cursors.is_empty() {
+            return Ok(Vec::new());
         }
+        scratch.pool.clear();
+        let mut floor = -1.0;
+        let mut start = 0;
+        let mut span = FIRST_SPAN;
+        while start < self.n_documents() {
+            // No span reaches over the end of a window.
+            let n_left = WINDOW as u32 - start % WINDOW as u32;
+            let end = start.saturating_add(span.min(n_left));
+            let end = end.min(self.n_documents());
+            query.search_span(start, end, floor, scratch)?;
+            floor = query.raise(floor, k, scratch);
+            if scratch.pool.len() / 4 > POOL.max(k) {
+                query.score_all(&mut scratch.pool, &mut top)?;
+                if let Some(worst) = top.threshold() {
+                    floor = floor.max(query.below(worst - query.absence));
+                }
+            }
+            start = end;
+            span = span.saturating_mul(2);
+        }
+        query.score_all(&mut scratch.pool, &mut top)?;
         Ok(top.into_hits())
     }
 }
+
+/// How many documents are kept before they get their scores, or four times as
+/// many as are wanted. Only where very many have about the same score do they
+/// come to be more.
+const POOL: usize = 1 << 12;
 
 /// How many documents are looked at first. Few, since nothing can be skipped
 /// before `k` documents were found.
@@ -152,10 +179,9 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         &mut self,
         start: u32,
         end: u32,
-        top: &mut Top,
+        floor: f32,
         scratch: &mut Scratch,
     ) -> Result<(), IndexError> {
-        let floor = self.floor(top);
         let bounds = self.cursors.iter().enumerate();
         let mut order: Vec<_> = bounds
             .map(|(at, cursor)| (cursor.bound(start, end), at))
@@ -185,6 +211,8 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
             passed,
             touched,
             candidates,
+            pool,
+            ..
         } = scratch;
         let mut to = Sums {
             start,
@@ -201,7 +229,15 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         // Also after an error: the next search takes the sums to be 0.
         to.clear();
         found?;
-        self.rank(candidates, top)
+        pool.extend(candidates.iter().map(|candidate| {
+            let class = classes[candidate.document as usize % WINDOW];
+            Kept {
+                document: candidate.document,
+                bound: candidate.bound,
+                least: candidate.bound * self.index.weights.share(class),
+            }
+        }));
+        Ok(())
     }
 
     /// Finds the documents of a range whose bounds reach the floor.
@@ -226,32 +262,41 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         Ok(())
     }
 
-    /// Scores candidates, the most promising ones first.
-    fn rank(&mut self, candidates: &mut [Candidate], top: &mut Top) -> Result<(), IndexError> {
-        candidates.sort_unstable_by(|one, other| other.bound.total_cmp(&one.bound));
-        for candidate in candidates {
-            if candidate.bound < self.floor(top) {
-                break;
-            }
-            let score = self.score(candidate.document)?;
-            top.push(Hit {
-                document: candidate.document,
-                score,
-            });
+    /// Returns the bound that a document must reach, now that there are others,
+    /// and drops those that do not.
+    fn raise(&self, floor: f32, k: usize, scratch: &mut Scratch) -> f32 {
+        let Scratch { pool, least, .. } = scratch;
+        if pool.len() < k {
+            return floor;
         }
-        Ok(())
+        least.clear();
+        least.extend(pool.iter().map(|kept| kept.least));
+        let (_, worst, _) = least.select_nth_unstable_by(k - 1, |one, other| other.total_cmp(one));
+        let floor = floor.max(self.below(*worst));
+        pool.retain(|kept| kept.bound >= floor);
+        floor
     }
 
-    /// Returns the sum below which a document's bound rules it out.
-    fn floor(&self, top: &Top) -> f32 {
-        let Some(threshold) = top.threshold() else {
-            return -1.0;
-        };
-        // Room for what rounding does to the threshold when the share of absence
-        // is added, and to sums of as many gains in any order.
+    /// Returns a bound that rules a document out, given what another one gets
+    /// besides the share of absence.
+    fn below(&self, gain: f32) -> f32 {
+        // Room for what rounding does to sums of as many gains in any order, and
+        // to the score when the share of absence is added.
         let n_words = self.words.len() as f32;
-        let threshold = threshold - threshold * 8.0 * f32::EPSILON;
-        (threshold - self.absence) * (1.0 - (8.0 + 2.0 * n_words) * f32::EPSILON)
+        let rounding = (8.0 + 2.0 * n_words) * gain + 8.0 * (gain + self.absence);
+        gain - rounding * f32::EPSILON
+    }
+
+    /// Scores all that were kept.
+    fn score_all(&mut self, pool: &mut Vec<Kept>, top: &mut Top) -> Result<(), IndexError> {
+        // In the order in which lists can be read without going back.
+        pool.sort_unstable_by_key(|kept| kept.document);
+        for kept in pool.drain(..) {
+            let document = kept.document;
+            let score = self.score(document)?;
+            top.push(Hit { document, score });
+        }
+        Ok(())
     }
 
     fn score(&mut self, document: u32) -> Result<f32, IndexError> {
