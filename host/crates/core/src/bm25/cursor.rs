@@ -325,14 +325,20 @@ impl Sums<'_> {
         let words = first as usize / 64..(end as usize).div_ceil(64);
         for (word, number) in self.passed[words.clone()].iter_mut().zip(words) {
             let mut bits = std::mem::take(word);
+            let n_before = candidates.len();
+            let n_bits = bits.count_ones() as usize;
+            // By fours, since where a loop over so few ends is hard to foretell.
             while bits != 0 {
-                let at = number * 64 + bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                candidates.push(Candidate {
-                    document: window + at as u32,
-                    bound: self.sums[at % WINDOW],
-                });
+                candidates.extend([(); 4].map(|()| {
+                    let at = number * 64 + bits.trailing_zeros() as usize % 64;
+                    bits &= bits.wrapping_sub(1);
+                    Candidate {
+                        document: window + at as u32,
+                        bound: self.sums[at % WINDOW],
+                    }
+                }));
             }
+            candidates.truncate(n_before + n_bits);
         }
     }
 

@@ -45,40 +45,70 @@ pub(super) fn pack(numbers: &[u32; BLOCK], width: u8, out: &mut Vec<u8>) {
 ///
 /// What is too short, or wider than a number, is no block.
 pub(super) fn unpack(packed: &[u8], width: u8, numbers: &mut [u32; BLOCK]) -> Option<()> {
-    let width = u32::from(width);
     if width == 0 {
         numbers.fill(0);
         return Some(());
     }
-    if width > u32::BITS {
-        return None;
-    }
-    let packed = packed.get(..packed_len(width as u8))?;
+    let packed = packed.get(..packed_len(width))?;
     let (rows, _) = packed.as_chunks::<ROW>();
-    let mut words = rows.iter().map(lanes);
-    let mask = u32::MAX >> (u32::BITS - width);
     let (out, _) = numbers.as_chunks_mut::<4>();
-    let mut row = words.next()?;
-    let mut used = 0;
-    for out in out {
-        if used + width <= u32::BITS {
+    // A function for each width, in which all shifts are constants.
+    match width {
+        1 => unpack_rows::<1>(rows, out),
+        2 => unpack_rows::<2>(rows, out),
+        3 => unpack_rows::<3>(rows, out),
+        4 => unpack_rows::<4>(rows, out),
+        5 => unpack_rows::<5>(rows, out),
+        6 => unpack_rows::<6>(rows, out),
+        7 => unpack_rows::<7>(rows, out),
+        8 => unpack_rows::<8>(rows, out),
+        9 => unpack_rows::<9>(rows, out),
+        10 => unpack_rows::<10>(rows, out),
+        11 => unpack_rows::<11>(rows, out),
+        12 => unpack_rows::<12>(rows, out),
+        13 => unpack_rows::<13>(rows, out),
+        14 => unpack_rows::<14>(rows, out),
+        15 => unpack_rows::<15>(rows, out),
+        16 => unpack_rows::<16>(rows, out),
+        17 => unpack_rows::<17>(rows, out),
+        18 => unpack_rows::<18>(rows, out),
+        19 => unpack_rows::<19>(rows, out),
+        20 => unpack_rows::<20>(rows, out),
+        21 => unpack_rows::<21>(rows, out),
+        22 => unpack_rows::<22>(rows, out),
+        23 => unpack_rows::<23>(rows, out),
+        24 => unpack_rows::<24>(rows, out),
+        25 => unpack_rows::<25>(rows, out),
+        26 => unpack_rows::<26>(rows, out),
+        27 => unpack_rows::<27>(rows, out),
+        28 => unpack_rows::<28>(rows, out),
+        29 => unpack_rows::<29>(rows, out),
+        30 => unpack_rows::<30>(rows, out),
+        31 => unpack_rows::<31>(rows, out),
+        32 => unpack_rows::<32>(rows, out),
+        _ => None,
+    }
+}
+
+#[inline(never)]
+fn unpack_rows<const WIDTH: usize>(rows: &[[u8; ROW]], out: &mut [[u32; 4]]) -> Option<()> {
+    let rows = rows.first_chunk::<WIDTH>()?;
+    let out = out.first_chunk_mut::<{ BLOCK / 4 }>()?;
+    let mask = u32::MAX >> (u32::BITS as usize - WIDTH);
+    for (at, out) in out.iter_mut().enumerate() {
+        let (row, used) = (at * WIDTH / 32, at * WIDTH % 32);
+        let low = lanes(&rows[row]);
+        for lane in 0..4 {
+            out[lane] = low[lane] >> used;
+        }
+        if used + WIDTH > 32 {
+            let high = lanes(&rows[row + 1]);
             for lane in 0..4 {
-                out[lane] = (row[lane] >> used) & mask;
+                out[lane] |= high[lane] << (32 - used);
             }
-            used += width;
-            if used == u32::BITS {
-                // The last number ends where the last row does.
-                row = words.next().unwrap_or_default();
-                used = 0;
-            }
-        } else {
-            let next = words.next()?;
-            let n_low = u32::BITS - used;
-            for lane in 0..4 {
-                out[lane] = ((row[lane] >> used) | (next[lane] << n_low)) & mask;
-            }
-            row = next;
-            used = width - n_low;
+        }
+        for number in out {
+            *number &= mask;
         }
     }
     Some(())
