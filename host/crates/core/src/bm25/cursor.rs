@@ -97,7 +97,20 @@ impl<'a> Cursor<'a> {
             }
     }
 
-    /// Adds all documents of a window up.
+    /// Returns about how many postings of a range must be read to add them up,
+    /// or nothing where looking candidates up costs less in any case.
+    pub(super) fn n_postings(&self, start: u32, end: u32) -> Option<usize> {
+        match &self.postings {
+            Postings::Few { few, .. } => Some(few.documents.len()),
+            Postings::Blocks(unpacked) => {
+                let (first, end) = unpacked.range(start, end);
+                Some((end - first) * BLOCK)
+            }
+            Postings::Bits(_) => None,
+        }
+    }
+
+    /// Adds all documents of a range up.
     pub(super) fn add(&mut self, to: &mut Sums<'_>) -> Result<(), IndexError> {
         match &mut self.postings {
             Postings::Few { few, .. } => {

@@ -117,6 +117,9 @@ const POOL: usize = 1 << 12;
 /// before `k` documents were found.
 const FIRST_SPAN: u32 = 1 << 10;
 
+/// How much longer a further list may be than all lists that are added up.
+const FURTHER_UP_TO: usize = 1;
+
 /// A query while it is answered.
 struct Query<'a, B> {
     index: &'a Index<B>,
@@ -200,11 +203,7 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         if rests[0] < floor {
             return Ok(());
         }
-        let n_essential = rests
-            .iter()
-            .position(|rest| *rest < floor)
-            .unwrap_or(order.len());
-
+        let n_essential = self.n_essential(&order, &rests, (start, end), floor);
         let classes = self.index.classes(start as usize / WINDOW)?;
         let Scratch {
             sums,
@@ -238,6 +237,30 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
             }
         }));
         Ok(())
+    }
+
+    /// Returns how many lists, from the first, are to be added up.
+    fn n_essential(
+        &self,
+        order: &[(f32, usize)],
+        rests: &[f32],
+        (start, end): (u32, u32),
+        floor: f32,
+    ) -> usize {
+        let n_least = rests.iter().position(|rest| *rest < floor);
+        let n_least = n_least.unwrap_or(order.len());
+        let n_postings = |(_, cursor): &(f32, usize)| self.cursors[*cursor].n_postings(start, end);
+        let (essential, others) = order.split_at(n_least);
+        // Each further list leaves less to come for all documents before, which
+        // pays as long as it is not much longer than those together.
+        let mut n_all: usize = essential.iter().filter_map(n_postings).sum();
+        let worth_it = others.iter().take_while(|other| {
+            let n_more = n_postings(other);
+            let pays = n_more.is_some_and(|n_more| n_more <= n_all * FURTHER_UP_TO);
+            n_all += n_more.unwrap_or(0);
+            pays
+        });
+        n_least + worth_it.count()
     }
 
     /// Finds the documents of a range whose bounds reach the floor.
