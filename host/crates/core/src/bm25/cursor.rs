@@ -17,7 +17,7 @@ pub(super) struct Cursor<'a> {
 }
 
 enum Postings<'a> {
-    Few { few: Few, bound: f32 },
+    Few { few: Few, times_max: u32 },
     Blocks(Box<Unpacked<'a>>),
     Bits(Bits<'a>),
 }
@@ -53,15 +53,11 @@ pub(super) struct Sums<'a> {
 const DAMAGED: IndexError = IndexError::Damaged { part: "lists" };
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(term: usize, list: List<'a>, scale: f32, weights: &Weights) -> Self {
+    pub(super) fn new(term: usize, list: List<'a>, scale: f32) -> Self {
         let postings = match list {
             List::Few(few) => {
-                // Without their lengths: the first class holds the shortest.
-                let most = few.times.iter().max().copied().unwrap_or(0);
-                Postings::Few {
-                    few,
-                    bound: weights.bound(most, 0),
-                }
+                let times_max = few.times.iter().max().copied().unwrap_or(0);
+                Postings::Few { few, times_max }
             }
             List::Blocks(blocks) => Postings::Blocks(Box::new(Unpacked {
                 block: blocks.n_blocks,
@@ -79,21 +75,20 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Returns what no document of a range can get more of for the term.
-    pub(super) fn bound(&self, start: u32, end: u32) -> f32 {
+    /// Returns what no document of a range can get more of for the term, given
+    /// the class of the shortest one.
+    pub(super) fn bound(&self, start: u32, end: u32, weights: &Weights, class: u8) -> f32 {
         self.scale
             * match &self.postings {
-                Postings::Few { few, bound } => {
+                Postings::Few { few, times_max } => {
                     let at = few.documents.partition_point(|document| *document < start);
-                    let next = few.documents.get(at);
-                    if next.is_some_and(|next| *next < end) {
-                        *bound
-                    } else {
-                        0.0
+                    match few.documents.get(at) {
+                        Some(next) if *next < end => weights.bound(*times_max, class),
+                        _ => 0.0,
                     }
                 }
                 Postings::Blocks(unpacked) => unpacked.bound(start, end),
-                Postings::Bits(bits) => bits.bound,
+                Postings::Bits(_) => weights.bound(1, class),
             }
     }
 

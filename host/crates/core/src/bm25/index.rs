@@ -23,6 +23,7 @@ pub struct Index<B> {
     pub(super) length_mean: f64,
     file: Sealed<B>,
     layout: Layout,
+    numbers_at: usize,
     classes_at: usize,
     buckets_at: usize,
 }
@@ -68,7 +69,8 @@ impl<B: AsRef<[u8]>> Index<B> {
         if layout.settings.scoring.check().is_err() || layout.buckets_bits > 31 {
             return Err(damaged);
         }
-        let classes_at = layout.n_documents as usize * 4;
+        let numbers_at = layout.n_documents as usize * 4;
+        let classes_at = numbers_at * 2;
         let n_classes = (layout.n_documents as usize).next_multiple_of(WINDOW);
         let least = file.get(classes_at + n_classes, N_CLASSES * 4)?;
         let least = std::array::from_fn(|class| u32_at(least, class).unwrap_or(u32::MAX));
@@ -82,6 +84,7 @@ impl<B: AsRef<[u8]>> Index<B> {
             length_mean,
             file,
             layout,
+            numbers_at,
             classes_at,
             buckets_at,
         })
@@ -128,6 +131,13 @@ impl<B: AsRef<[u8]>> Index<B> {
         classes
             .first_chunk()
             .ok_or(IndexError::Damaged { part: "classes" })
+    }
+
+    /// Returns the number under which a document was added.
+    pub(super) fn number(&self, document: u32) -> Result<u32, IndexError> {
+        let bytes = self.file.get(self.numbers_at + document as usize * 4, 4)?;
+        let number = u32_at(bytes, 0).filter(|number| *number < self.n_documents());
+        number.ok_or(IndexError::Damaged { part: "numbers" })
     }
 
     /// Returns the length of a document.

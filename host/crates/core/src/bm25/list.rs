@@ -10,8 +10,8 @@
 //! two. *Blocks*: a bound for the list, twelve bytes for each block of 128 (its
 //! last document, where it ends, its bound as a part of the list's, and two bit
 //! widths), then the packed blocks: distances less one, and times less one.
-//! *Bits* (once in one of [`BITS_ONE_IN`] documents or more): a bound, then a bit
-//! for every document of the index.
+//! *Bits* (once in one of [`BITS_ONE_IN`] documents or more): a bit for every
+//! document of the index.
 
 use super::lengths::Weights;
 use super::pack::{
@@ -75,7 +75,7 @@ impl ListWriter<'_> {
             if documents.len() < BLOCK {
                 write_few(&documents, &times, out);
             } else if layer == 0 && documents.len() >= self.classes.len().div_ceil(BITS_ONE_IN) {
-                self.write_bits(&documents, &times, out);
+                self.write_bits(&documents, out);
             } else {
                 self.write_blocks(&documents, &times, out);
             }
@@ -117,9 +117,8 @@ impl ListWriter<'_> {
         out.extend(packed);
     }
 
-    fn write_bits(&self, documents: &[u32], times: &[u32], out: &mut Vec<u8>) {
+    fn write_bits(&self, documents: &[u32], out: &mut Vec<u8>) {
         out.push(KIND_BITS);
-        out.extend(self.bound(documents, times).to_le_bytes());
         let start = out.len();
         let n_windows = self.classes.len().div_ceil(WINDOW);
         out.resize(start + n_windows * BITS_WINDOW, 0);
@@ -185,7 +184,6 @@ pub(super) struct Blocks<'a> {
 /// A list of a bit for every document, all with the term once.
 #[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
-    pub(super) bound: f32,
     bits: &'a [u8],
 }
 
@@ -198,14 +196,14 @@ impl<'a> List<'a> {
             return read_few(bytes, n_with_term, n_documents).map(Self::Few);
         }
         let kind = take(&mut bytes, 1)?[0];
-        let bound = f32::from_le_bytes(*take(&mut bytes, 4)?.first_chunk()?);
-        if !(0.0..=f32::MAX).contains(&bound) {
-            return None;
-        }
         if kind == KIND_BITS {
             let n_windows = (n_documents as usize).div_ceil(WINDOW);
             let bits = take(&mut bytes, n_windows * BITS_WINDOW)?;
-            return Some(Self::Bits(Bits { bound, bits }));
+            return Some(Self::Bits(Bits { bits }));
+        }
+        let bound = f32::from_le_bytes(*take(&mut bytes, 4)?.first_chunk()?);
+        if !(0.0..=f32::MAX).contains(&bound) {
+            return None;
         }
         let n_blocks = n_with_term.div_ceil(BLOCK);
         let directory = take(&mut bytes, n_blocks * ENTRY)?;

@@ -1,9 +1,14 @@
 //! From segments to the file of an index.
 //!
-//! The file holds, in this order: the length of each document (4 bytes), the
-//! class of each (1 byte, padded to a whole number of windows), the least lengths
-//! of the classes, then buckets of terms, then where each bucket is (4 bytes, in
-//! units of 16). Terms stand in the order of their hashes, whose upper bits are
+//! Inside of an index, documents stand in the order of their lengths, those of
+//! about the same length in the order in which they were added: so the documents
+//! of a window get about the same for a term, its bounds are tight, and the short
+//! documents, which get most, are looked at first.
+//!
+//! The file holds, in this order: the length of each document and the number
+//! under which it was added (4 bytes each), the class of each (1 byte, padded to
+//! a whole number of windows), the least lengths of the classes, then buckets of
+//! terms, then where each bucket is (4 bytes, in units of 16). Terms stand in the order of their hashes, whose upper bits are
 //! the number of the bucket, so a term is found at the price of one bucket. A
 //! bucket is the length of its entries, the entries (a term, and for each of its layers
 //! the number of documents and the length of the list), and the lists.
@@ -14,7 +19,7 @@ use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::lengths::{Weights, class_of, classes};
+use super::lengths::{N_CLASSES, Weights, class_of, classes};
 use super::list::{ListWriter, WINDOW};
 use super::pack::put_varint;
 use super::sealed::Sealer;
@@ -52,8 +57,8 @@ const BUCKET_TERMS: u64 = 8;
 /// is what [`DocumentsWriter::finish`](super::DocumentsWriter::finish) returned,
 /// or 0 if nothing is shown. The segments may be mapped from files: they are read
 /// from front to back, all at once. Besides them it needs nine bytes for each
-/// document, four for each bucket of about eight terms, and the longest list
-/// twice: 20 MB for a million short documents, 100 MB for five millions.
+/// document, four for each eight terms, and 24 for each posting of the longest
+/// list: 40 MB for a million documents, 200 MB for five millions, at the most.
 pub fn write_index(
     settings: &Settings,
     documents: u32,
@@ -66,26 +71,28 @@ pub fn write_index(
     let n_documents = lengths.len() as u32;
     let n_tokens = lengths.iter().map(|length| u64::from(*length)).sum();
     let least = classes(&lengths);
-    let mut class: Vec<u8> = lengths
+    let numbers = in_order_of_length(&lengths, &least);
+    let class: Vec<u8> = numbers
         .iter()
-        .map(|length| class_of(&least, *length))
+        .map(|number| class_of(&least, lengths[*number as usize]))
         .collect();
 
     let mut sealer = Sealer::new(out);
-    for lengths in lengths.chunks(1 << 12) {
-        let bytes: Vec<u8> = lengths
-            .iter()
-            .flat_map(|length| length.to_le_bytes())
-            .collect();
-        sealer.write(&bytes)?;
-    }
+    let in_order = numbers.iter().map(|number| lengths[*number as usize]);
+    write_numbers(in_order, &mut sealer)?;
     drop(lengths);
+    write_numbers(numbers.iter().copied(), &mut sealer)?;
     sealer.write(&class)?;
     let n_padding = class.len().next_multiple_of(WINDOW) - class.len();
     sealer.write(&vec![0; n_padding])?;
     sealer.write(&least.map(u32::to_le_bytes).concat())?;
 
-    class.shrink_to_fit();
+    // Where each document stands in that order.
+    let mut places = vec![0; numbers.len()];
+    for (place, number) in numbers.iter().enumerate() {
+        places[*number as usize] = place as u32;
+    }
+    drop(numbers);
     let weights = Weights::new(&settings.scoring, &least, mean(n_tokens, n_documents));
     let lists = ListWriter {
         classes: &class,
@@ -103,8 +110,9 @@ pub fn write_index(
         buckets_bits,
         buckets_at: 0,
     };
-    let (mut found, mut times) = (Vec::new(), Vec::new());
+    let (mut found, mut times, mut sorted) = (Vec::new(), Vec::new(), Vec::new());
     while let Some((hash, text)) = merge.next(&mut found, &mut times)? {
+        reorder(&mut found, &mut times, &places, &mut sorted);
         buckets.start(bucket_of(hash, buckets_bits), &mut sealer)?;
         buckets.add(text, &found, &times, &lists);
         layout.n_terms += 1;
@@ -116,6 +124,52 @@ pub fn write_index(
     let layout = serde_json::to_vec(&layout).expect("a layout is plain data");
     sealer.finish(MAGIC, &layout)?;
     Ok(())
+}
+
+/// Returns the numbers of documents, those of the shortest class first.
+fn in_order_of_length(lengths: &[u32], least: &[u32; N_CLASSES]) -> Vec<u32> {
+    let mut next = [0; N_CLASSES + 1];
+    for length in lengths {
+        next[usize::from(class_of(least, *length)) + 1] += 1;
+    }
+    for class in 0..N_CLASSES {
+        next[class + 1] += next[class];
+    }
+    let mut numbers = vec![0; lengths.len()];
+    for (number, length) in lengths.iter().enumerate() {
+        let place = &mut next[usize::from(class_of(least, *length))];
+        numbers[*place] = number as u32;
+        *place += 1;
+    }
+    numbers
+}
+
+/// Puts the postings of a term in the order in which documents stand.
+fn reorder(documents: &mut [u32], times: &mut [u32], places: &[u32], sorted: &mut Vec<u64>) {
+    sorted.clear();
+    sorted.extend(documents.iter().zip(times.iter()).map(|(document, times)| {
+        u64::from(places[*document as usize]) << u32::BITS | u64::from(*times)
+    }));
+    sorted.sort_unstable();
+    for (at, posting) in sorted.iter().enumerate() {
+        documents[at] = (posting >> u32::BITS) as u32;
+        times[at] = *posting as u32;
+    }
+}
+
+fn write_numbers<W: Write>(
+    numbers: impl Iterator<Item = u32>,
+    sealer: &mut Sealer<W>,
+) -> std::io::Result<()> {
+    let mut bytes = Vec::with_capacity(WINDOW);
+    for number in numbers {
+        bytes.extend(number.to_le_bytes());
+        if bytes.len() == WINDOW {
+            sealer.write(&bytes)?;
+            bytes.clear();
+        }
+    }
+    sealer.write(&bytes)
 }
 
 /// Returns the mean length of documents.

@@ -163,7 +163,7 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
                 let number = query.terms.len();
                 let scale = factors.idf * n_in_query[at] as f32;
                 let cursors = found.lists.into_iter();
-                let cursors = cursors.map(|list| Cursor::new(number, list, scale, &index.weights));
+                let cursors = cursors.map(|list| Cursor::new(number, list, scale));
                 query.cursors.extend(cursors);
                 query.terms.push(factors);
                 number_of[at] = Some(number);
@@ -185,9 +185,12 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         floor: f32,
         scratch: &mut Scratch,
     ) -> Result<(), IndexError> {
+        let classes = self.index.classes(start as usize / WINDOW)?;
+        let shortest = classes[start as usize % WINDOW];
+        let weights = &self.index.weights;
         let bounds = self.cursors.iter().enumerate();
         let mut order: Vec<_> = bounds
-            .map(|(at, cursor)| (cursor.bound(start, end), at))
+            .map(|(at, cursor)| (cursor.bound(start, end, weights, shortest), at))
             .collect();
         order.retain(|(bound, _)| *bound > 0.0);
         order.sort_unstable_by(|one, other| other.0.total_cmp(&one.0));
@@ -204,7 +207,6 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
             return Ok(());
         }
         let n_essential = self.n_essential(&order, &rests, (start, end), floor);
-        let classes = self.index.classes(start as usize / WINDOW)?;
         let Scratch {
             sums,
             passed,
@@ -315,9 +317,10 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         // In the order in which lists can be read without going back.
         pool.sort_unstable_by_key(|kept| kept.document);
         for kept in pool.drain(..) {
-            let document = kept.document;
-            let score = self.score(document)?;
-            top.push(Hit { document, score });
+            top.push(Hit {
+                document: self.index.number(kept.document)?,
+                score: self.score(kept.document)?,
+            });
         }
         Ok(())
     }
