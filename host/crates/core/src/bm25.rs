@@ -49,6 +49,7 @@ mod index;
 
 mod cursor;
 mod search;
+mod sums;
 mod top;
 
 mod documents;

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::analyzer::Analyzer;
-use super::lengths::{N_CLASSES, Weights};
-use super::list::{Layers, List, N_LAYERS, WINDOW};
+use super::lengths::{Lengths, RUN};
+use super::list::{Layers, List, N_LAYERS};
 use super::merge::{BUCKET_UNIT, Layout, MAGIC, bucket_of, mean};
-use super::pack::{take, take_varint, take_varint_u32, u32_at};
+use super::pack::{BLOCK, take, take_varint, take_varint_u32, u32_at};
 use super::sealed::{Sealed, VERSION};
 use super::segment::hash;
 use super::{IndexError, Settings};
@@ -14,17 +14,15 @@ use super::{IndexError, Settings};
 /// An index in some bytes: a mapped file, or memory.
 ///
 /// Threads may share it, each with a [`Scratch`](super::Scratch) of its own.
-/// Opening reads the end of the file and the table of length classes, whatever
-/// the size; other parts are checked when a query first reads them, so damage is
-/// an error of that query and never a wrong answer.
+/// Opening reads the end of the file, whatever its size; other parts are checked
+/// when a query first reads them, so damage is an error of that query and never
+/// a wrong answer.
 pub struct Index<B> {
     pub(super) analyzer: Analyzer,
-    pub(super) weights: Weights,
     pub(super) length_mean: f64,
     file: Sealed<B>,
     layout: Layout,
-    numbers_at: usize,
-    classes_at: usize,
+    lengths_at: usize,
     buckets_at: usize,
 }
 
@@ -54,8 +52,8 @@ pub struct Stats {
 /// A term that was found.
 pub(super) struct Found<'a> {
     pub(super) n_documents: u32,
-    /// Its lists, none of which is empty.
-    pub(super) lists: Vec<List<'a>>,
+    /// Its lists and their layers; none of them is empty.
+    pub(super) lists: Vec<(usize, List<'a>)>,
 }
 
 impl<B: AsRef<[u8]>> Index<B> {
@@ -69,23 +67,19 @@ impl<B: AsRef<[u8]>> Index<B> {
         if layout.settings.scoring.check().is_err() || layout.buckets_bits > 31 {
             return Err(damaged);
         }
-        let numbers_at = layout.n_documents as usize * 4;
-        let classes_at = numbers_at * 2;
-        let n_classes = (layout.n_documents as usize).next_multiple_of(WINDOW);
-        let least = file.get(classes_at + n_classes, N_CLASSES * 4)?;
-        let least = std::array::from_fn(|class| u32_at(least, class).unwrap_or(u32::MAX));
-        let Ok(buckets_at) = usize::try_from(layout.buckets_at) else {
+        let lengths_at = (layout.n_documents as usize).checked_mul(4);
+        let buckets_at = usize::try_from(layout.buckets_at).ok();
+        let buckets_at = buckets_at.filter(|at| *at <= file.len());
+        let (Some(lengths_at), Some(buckets_at)) = (lengths_at, buckets_at) else {
             return Err(damaged);
         };
         let length_mean = mean(layout.n_tokens, layout.n_documents);
         Ok(Self {
             analyzer: Analyzer::new(&layout.settings.analysis),
-            weights: Weights::new(&layout.settings.scoring, &least, length_mean),
             length_mean,
             file,
             layout,
-            numbers_at,
-            classes_at,
+            lengths_at,
             buckets_at,
         })
     }
@@ -125,25 +119,17 @@ impl<B: AsRef<[u8]>> Index<B> {
         self.layout.n_documents
     }
 
-    /// Returns the classes of the documents of one window.
-    pub(super) fn classes(&self, window: usize) -> Result<&[u8; WINDOW], IndexError> {
-        let classes = self.file.get(self.classes_at + window * WINDOW, WINDOW)?;
-        classes
-            .first_chunk()
-            .ok_or(IndexError::Damaged { part: "classes" })
-    }
-
     /// Returns the number under which a document was added.
     pub(super) fn number(&self, document: u32) -> Result<u32, IndexError> {
-        let bytes = self.file.get(self.numbers_at + document as usize * 4, 4)?;
+        let bytes = self.file.get(document as usize * 4, 4)?;
         let number = u32_at(bytes, 0).filter(|number| *number < self.n_documents());
         number.ok_or(IndexError::Damaged { part: "numbers" })
     }
 
-    /// Returns the length of a document.
-    pub(super) fn length(&self, document: u32) -> Result<u32, IndexError> {
-        let bytes = self.file.get(document as usize * 4, 4)?;
-        u32_at(bytes, 0).ok_or(IndexError::Damaged { part: "lengths" })
+    /// Returns the lengths of documents.
+    pub(super) fn lengths(&self) -> Result<Lengths<'_>, IndexError> {
+        let n_bytes = self.layout.n_lengths as usize * RUN;
+        Ok(Lengths::read(self.file.get(self.lengths_at, n_bytes)?))
     }
 
     /// Looks a term up.
@@ -155,7 +141,7 @@ impl<B: AsRef<[u8]>> Index<B> {
         let Ok(start) = usize::try_from(place) else {
             return Err(damaged);
         };
-        if start + 4 > self.buckets_at {
+        if start >= self.buckets_at {
             return Ok(None);
         }
         let n_bytes = u32_at(self.file.get(start, 4)?, 0).unwrap_or(0) as usize;
@@ -179,10 +165,11 @@ impl<B: AsRef<[u8]>> Index<B> {
             n_documents: 0,
             lists: Vec::with_capacity(N_LAYERS),
         };
-        for (n_documents, n_bytes) in layers.n_documents.into_iter().zip(layers.n_bytes) {
+        for layer in 0..N_LAYERS {
+            let (n_documents, n_bytes) = (layers.n_documents[layer], layers.n_bytes[layer]);
             if n_documents > 0 {
                 let list = List::read(self.file.get(at, n_bytes)?, n_documents, self.n_documents());
-                found.lists.push(list.ok_or(damaged.clone())?);
+                found.lists.push((layer, list.ok_or(damaged.clone())?));
                 at += n_bytes;
             }
             let sum = found.n_documents.checked_add(n_documents);
@@ -199,12 +186,13 @@ fn take_entry<'a>(entries: &mut &'a [u8]) -> Option<(&'a [u8], Layers)> {
     let n_bytes = take_varint(entries)?.try_into().ok()?;
     let text = take(entries, n_bytes)?;
     let mut layers = Layers::default();
-    for layer in 0..N_LAYERS {
-        let n_documents = take_varint_u32(entries)?;
-        layers.n_documents[layer] = n_documents;
-        if n_documents > 0 {
-            layers.n_bytes[layer] = take_varint(entries)?.try_into().ok()?;
-        }
+    layers.n_documents[0] = take_varint_u32(entries)?;
+    layers.n_bytes[0] = take_varint(entries)?.try_into().ok()?;
+    if layers.n_documents[0] as usize >= BLOCK {
+        let n_more = take_varint_u32(entries)?;
+        layers.n_documents[0] = layers.n_documents[0].checked_sub(n_more)?;
+        layers.n_documents[1] = n_more;
+        layers.n_bytes[1] = take_varint(entries)?.try_into().ok()?;
     }
     Some((text, layers))
 }

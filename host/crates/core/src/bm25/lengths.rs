@@ -1,119 +1,125 @@
-//! The lengths of documents, exactly and by class.
+//! The lengths of documents, and what a term can give to documents of a length.
 //!
-//! There are 256 classes, so that the class of a document is one byte and all
-//! weights of a formula fit into a small table. A class knows the least length
-//! in it: the weight of that length is one that no document of the class exceeds.
-//! Where a corpus has no more than 256 lengths, each is a class of its own.
+//! Inside of an index, documents stand in the order of their lengths. So their
+//! lengths are told by where each length begins, and what a term can give to any
+//! of a few documents that stand together is about the same for all of them.
 
 use super::method::Scoring;
+use super::pack::u32_at;
 
-/// How many classes there are.
-pub(super) const N_CLASSES: usize = 256;
+/// The bytes of a run: a length, and the first document that has it.
+pub(super) const RUN: usize = 8;
 
-/// How many times a term must stand in a document for its weight to be worked
-/// out and not looked up.
-const N_TIMES: usize = 16;
-
-/// Returns the least length of each class, in ascending order.
-pub(super) fn classes(lengths: &[u32]) -> [u32; N_CLASSES] {
-    let mut sorted = lengths.to_vec();
-    sorted.sort_unstable();
-    let mut least = [u32::MAX; N_CLASSES];
-    let mut distinct = sorted.clone();
-    distinct.dedup();
-    if distinct.len() <= N_CLASSES {
-        least[..distinct.len()].copy_from_slice(&distinct);
-        return least;
-    }
-    // As many documents in each class, as far as equal lengths allow.
-    for (class, least) in least.iter_mut().enumerate() {
-        *least = sorted[class * sorted.len() / N_CLASSES];
-    }
-    least
+/// The lengths of all documents, as they lie in a file.
+#[derive(Clone, Copy)]
+pub(super) struct Lengths<'a> {
+    runs: &'a [[u8; RUN]],
 }
 
-/// Returns the class of a length.
-pub(super) fn class_of(least: &[u32; N_CLASSES], length: u32) -> u8 {
-    let n_up_to = least.partition_point(|least| *least <= length);
-    n_up_to.saturating_sub(1) as u8
+impl<'a> Lengths<'a> {
+    pub(super) fn read(bytes: &'a [u8]) -> Self {
+        Self {
+            runs: bytes.as_chunks().0,
+        }
+    }
+
+    /// Returns the length of a document.
+    pub(super) fn of(&self, document: u32) -> u32 {
+        let n_up_to = self
+            .runs
+            .partition_point(|run| u32_at(run, 1).is_some_and(|first| first <= document));
+        let run = n_up_to.checked_sub(1).and_then(|at| self.runs.get(at));
+        run.and_then(|run| u32_at(run, 0)).unwrap_or(0)
+    }
 }
 
-/// What a document can get for a term beyond what it would without it, for an
-/// idf of 1.
-pub(super) struct Weights {
-    scoring: Scoring,
+/// Returns the runs of documents whose lengths are given in ascending order.
+pub(super) fn runs(lengths: impl Iterator<Item = u32>) -> Vec<u8> {
+    let (mut runs, mut last) = (Vec::new(), None);
+    for (first, length) in (0u32..).zip(lengths) {
+        if last != Some(length) {
+            runs.extend(length.to_le_bytes());
+            runs.extend(first.to_le_bytes());
+            last = Some(length);
+        }
+    }
+    runs
+}
+
+/// What a term can give to some documents beyond what they get without it, for
+/// an idf of 1.
+pub(super) struct Gains<'a> {
+    scoring: &'a Scoring,
     length_mean: f64,
-    least: [u32; N_CLASSES],
-    // By number of times and class.
-    table: Box<[f32; N_TIMES * N_CLASSES]>,
-    // By class, which part of a bound its documents get at least.
-    shares: [f32; N_CLASSES],
+    shortest: u32,
+    // By how many times it stands there.
+    most: [f32; N_TIMES],
+    share: f32,
 }
 
-impl Weights {
-    pub(super) fn new(scoring: &Scoring, least: &[u32; N_CLASSES], length_mean: f64) -> Self {
-        let mut weights = Self {
-            scoring: *scoring,
+/// How many times a term must stand in a document for its gain to be worked out
+/// and not looked up.
+pub(super) const N_TIMES: usize = 16;
+
+impl<'a> Gains<'a> {
+    /// Prepares for documents of lengths from the shortest to the longest.
+    pub(super) fn new(
+        scoring: &'a Scoring,
+        length_mean: f64,
+        (shortest, longest): (u32, u32),
+    ) -> Self {
+        let mut gains = Self {
+            scoring,
             length_mean,
-            least: *least,
-            table: Box::new([0.0; N_TIMES * N_CLASSES]),
-            shares: [1.0; N_CLASSES],
+            // No document of length 0 has a term.
+            shortest: shortest.max(1),
+            most: [0.0; N_TIMES],
+            share: 0.0,
         };
-        for at in N_CLASSES..weights.table.len() {
-            let (n_times, class) = (at / N_CLASSES, at % N_CLASSES);
-            weights.table[at] = weights.work_out(n_times as u32, class as u8);
+        for n_times in 1..N_TIMES {
+            gains.most[n_times] = gains.work_out(n_times as u32);
         }
-        for class in 0..N_CLASSES {
-            weights.shares[class] = weights.share_of(class);
-        }
-        weights
+        gains.share = gains.share_up_to(longest.max(1));
+        gains
     }
 
-    /// Returns what no document of a class gets more than.
+    /// Returns what none of the documents gets more than.
     #[inline]
-    pub(super) fn bound(&self, n_times: u32, class: u8) -> f32 {
-        match self
-            .table
-            .get(n_times as usize * N_CLASSES + usize::from(class))
-        {
-            Some(bound) => *bound,
-            None => self.work_out(n_times, class),
+    pub(super) fn most(&self, n_times: u32) -> f32 {
+        match self.most.get(n_times as usize) {
+            Some(most) => *most,
+            None => self.work_out(n_times),
         }
     }
 
-    /// Returns which part of its bounds every document of a class gets.
+    /// Returns which part of the most each of the documents gets.
     ///
     /// All terms of a document share its length, so this holds for sums, too.
-    pub(super) fn share(&self, class: u8) -> f32 {
-        self.shares[usize::from(class)]
+    pub(super) fn share(&self) -> f32 {
+        self.share
     }
 
     #[cold]
-    fn work_out(&self, n_times: u32, class: u8) -> f32 {
-        // No document of length 0 has a term.
-        let length = f64::from(self.least[usize::from(class)].max(1));
-        let weight = self.scoring.weight(n_times, length, self.length_mean);
-        let gain = weight - self.scoring.weight_of_absence();
+    fn work_out(&self, n_times: u32) -> f32 {
+        let (gain, weight) = self.gain(n_times, self.shortest);
         (gain.max(0.0) + SLACK * weight.max(1.0)) as f32
     }
 
-    fn share_of(&self, class: usize) -> f32 {
-        let next = self.least[class + 1..]
-            .iter()
-            .find(|next| **next > self.least[class]);
-        let Some(next) = next else {
-            // The longest documents, of which no greatest length is known.
-            return 0.0;
-        };
-        let longest = f64::from(next.saturating_sub(1).max(1));
+    fn share_up_to(&self, longest: u32) -> f32 {
         // The part is the least for a term that stands there once, except for
-        // rounding; a second look at many times costs nothing.
-        let parts = [1, 2, 4, 8, N_TIMES as u32, u32::MAX].map(|n_times| {
-            let weight = self.scoring.weight(n_times, longest, self.length_mean);
-            let gain = weight - self.scoring.weight_of_absence() - SLACK * weight.max(1.0);
-            gain / f64::from(self.bound(n_times, class as u8))
+        // rounding; a look at more times costs little.
+        let parts = [1, 2, 4, 8, u32::MAX].map(|n_times| {
+            let (gain, weight) = self.gain(n_times, longest);
+            (gain - SLACK * weight.max(1.0)) / f64::from(self.most(n_times))
         });
         parts.into_iter().fold(1.0, f64::min).max(0.0) as f32
+    }
+
+    /// Returns what the term gives to a document of a length, and its weight.
+    fn gain(&self, n_times: u32, length: u32) -> (f64, f64) {
+        let length = f64::from(length);
+        let weight = self.scoring.weight(n_times, length, self.length_mean);
+        (weight - self.scoring.weight_of_absence(), weight)
     }
 }
 
@@ -127,37 +133,39 @@ mod tests {
     use crate::bm25::Method;
 
     #[test]
-    fn few_lengths_are_a_class_each() {
-        let least = classes(&[5, 3, 3, 90, 5]);
-        assert_eq!(least[..4], [3, 5, 90, u32::MAX]);
-        assert_eq!([3, 5, 90].map(|length| class_of(&least, length)), [0, 1, 2]);
+    fn each_document_has_its_length() {
+        let lengths = [0, 0, 3, 4, 4, 4, 9];
+        let bytes = runs(lengths.into_iter());
+        assert_eq!(bytes.len(), 4 * RUN);
+        let read = Lengths::read(&bytes);
+        for (document, length) in (0..).zip(lengths) {
+            assert_eq!(read.of(document), length);
+        }
+        assert_eq!(read.of(u32::MAX), 9);
+        assert_eq!(Lengths::read(&[]).of(0), 0);
     }
 
     #[test]
-    fn no_documents_have_classes_too() {
-        assert_eq!(class_of(&classes(&[]), 7), 0);
-    }
-
-    #[test]
-    fn no_weight_is_above_the_bound_of_its_class() {
-        let lengths: Vec<_> = (0..5000).map(|at| at * at % 7919 + 1).collect();
-        let least = classes(&lengths);
-        let mean = 3000.0;
+    fn no_weight_is_outside_of_its_bounds() {
+        let mean = 300.0;
         for method in Method::ALL {
-            let scoring = Scoring {
-                method,
-                ..Scoring::default()
-            };
-            let weights = Weights::new(&scoring, &least, mean);
-            for length in &lengths {
-                let class = class_of(&least, *length);
-                assert!(least[usize::from(class)] <= *length);
-                for n_times in [1, 2, 3, 14, 15, 16, 17, 1000] {
-                    let weight = scoring.weight(n_times, f64::from(*length), mean);
-                    let gain = weight - scoring.weight_of_absence();
-                    let bound = f64::from(weights.bound(n_times, class));
-                    assert!(bound >= gain);
-                    assert!(bound * f64::from(weights.share(class)) <= gain);
+            for (k1, b) in [(0.9, 0.4), (0.0, 1.0), (2.0, 0.0), (1.2, 0.75)] {
+                let scoring = Scoring {
+                    method,
+                    k1,
+                    b,
+                    delta: 0.5,
+                };
+                for lengths in [(0, 7), (1, 1), (90, 120), (200, 5000)] {
+                    let gains = Gains::new(&scoring, mean, lengths);
+                    for length in lengths.0.max(1)..=lengths.1 {
+                        for n_times in [1, 2, 3, 5, 14, 15, 16, 17, 1000] {
+                            let (gain, _) = gains.gain(n_times, length);
+                            let most = f64::from(gains.most(n_times));
+                            assert!(most >= gain);
+                            assert!(most * f64::from(gains.share()) <= gain);
+                        }
+                    }
                 }
             }
         }

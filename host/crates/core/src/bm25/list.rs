@@ -7,24 +7,16 @@
 //!
 //! *Few* (fewer than 128): for each document the distance from the last one,
 //! doubled, and with 1 added if the number of times follows; that number less
-//! two. *Blocks*: a bound for the list, twelve bytes for each block of 128 (its
-//! last document, where it ends, its bound as a part of the list's, and two bit
-//! widths), then the packed blocks: distances less one, and times less one.
-//! *Bits* (once in one of [`BITS_ONE_IN`] documents or more): a bit for every
-//! document of the index.
+//! two. *Blocks*: twelve bytes for each block of 128 (its last document, where
+//! it ends, how many times the term stands in a document of it at the most, and
+//! two bit widths), then the packed blocks: distances less one, and times less
+//! one. *Bits* (once in one of [`BITS_ONE_IN`] documents or more): a bit for
+//! every document of the index.
 
-use super::lengths::Weights;
 use super::pack::{
     BLOCK, pack, packed_len, put_varint, take, take_varint, take_varint_u32, u32_at, unpack,
     width_of,
 };
-
-/// Documents that are looked at together. A power of two, so that the place of
-/// a document in its window is its lower bits.
-pub(super) const WINDOW: usize = 1 << 15;
-
-/// Bytes of a list of bits for one window.
-const BITS_WINDOW: usize = WINDOW / 8;
 
 /// A list with one of so many documents is one of bits: they take no more than
 /// about twice the packed blocks, and tell of any document at once.
@@ -36,97 +28,40 @@ const KIND_BITS: u8 = 1;
 /// The bytes of a directory for each block.
 const ENTRY: usize = 12;
 
-/// What lists are written with.
-pub(super) struct ListWriter<'a> {
-    pub(super) classes: &'a [u8],
-    pub(super) weights: &'a Weights,
-}
-
-impl ListWriter<'_> {
-    /// Appends the lists of a term, and returns what is to be known of them.
-    pub(super) fn write_layers(
-        &self,
-        documents: &[u32],
-        times: &[u32],
-        out: &mut Vec<u8>,
-    ) -> Layers {
+/// Appends the lists of a term in an index of so many documents, and returns
+/// what is to be known of them.
+pub(super) fn write_layers(
+    documents: &[u32],
+    times: &[u32],
+    n_documents: usize,
+    out: &mut Vec<u8>,
+) -> Layers {
+    let start = out.len();
+    if documents.len() < BLOCK {
+        write_few(documents, times, out);
+        return Layers {
+            n_documents: [documents.len() as u32, 0],
+            n_bytes: [out.len() - start, 0],
+        };
+    }
+    let mut layers = Layers::default();
+    let is_in = [|times| times == 1, |times| times > 1];
+    for (layer, is_in) in is_in.into_iter().enumerate() {
         let start = out.len();
+        let postings = documents.iter().zip(times);
+        let (documents, times): (Vec<_>, Vec<_>) =
+            postings.filter(|(_, times)| is_in(**times)).unzip();
         if documents.len() < BLOCK {
-            write_few(documents, times, out);
-            return Layers {
-                n_documents: [documents.len() as u32, 0],
-                n_bytes: [out.len() - start, 0],
-            };
+            write_few(&documents, &times, out);
+        } else if layer == 0 && documents.len() >= n_documents.div_ceil(BITS_ONE_IN) {
+            write_bits(&documents, n_documents, out);
+        } else {
+            write_blocks(&documents, &times, out);
         }
-        let mut layers = Layers::default();
-        for (layer, is_in) in [|times| times == 1, |times| times > 1]
-            .into_iter()
-            .enumerate()
-        {
-            let start = out.len();
-            let postings = || {
-                documents
-                    .iter()
-                    .zip(times)
-                    .filter(|(_, times)| is_in(**times))
-            };
-            let documents: Vec<_> = postings().map(|(document, _)| *document).collect();
-            let times: Vec<_> = postings().map(|(_, times)| *times).collect();
-            if documents.len() < BLOCK {
-                write_few(&documents, &times, out);
-            } else if layer == 0 && documents.len() >= self.classes.len().div_ceil(BITS_ONE_IN) {
-                self.write_bits(&documents, out);
-            } else {
-                self.write_blocks(&documents, &times, out);
-            }
-            layers.n_documents[layer] = documents.len() as u32;
-            layers.n_bytes[layer] = out.len() - start;
-        }
-        layers
+        layers.n_documents[layer] = documents.len() as u32;
+        layers.n_bytes[layer] = out.len() - start;
     }
-
-    fn bound(&self, documents: &[u32], times: &[u32]) -> f32 {
-        let bounds = documents
-            .iter()
-            .zip(times)
-            .map(|(document, times)| self.weights.bound(*times, self.classes[*document as usize]));
-        bounds.fold(0.0, f32::max)
-    }
-
-    fn write_blocks(&self, documents: &[u32], times: &[u32], out: &mut Vec<u8>) {
-        let bound = self.bound(documents, times);
-        out.push(KIND_BLOCKS);
-        out.extend(bound.to_le_bytes());
-        let mut packed = Vec::with_capacity(documents.len() * 2);
-        let mut last = u32::MAX;
-        for (documents, times) in documents.chunks(BLOCK).zip(times.chunks(BLOCK)) {
-            let (mut gaps, mut more) = ([0; BLOCK], [0; BLOCK]);
-            for (at, document) in documents.iter().enumerate() {
-                gaps[at] = document.wrapping_sub(last).wrapping_sub(1);
-                more[at] = times[at] - 1;
-                last = *document;
-            }
-            let (gap_width, more_width) = (width_of(&gaps), width_of(&more));
-            pack(&gaps, gap_width, &mut packed);
-            pack(&more, more_width, &mut packed);
-            let part = (self.bound(documents, times) / bound * PARTS).ceil();
-            out.extend(last.to_le_bytes());
-            out.extend((packed.len() as u32).to_le_bytes());
-            out.extend([part.min(PARTS) as u8, gap_width, more_width, 0]);
-        }
-        out.extend(packed);
-    }
-
-    fn write_bits(&self, documents: &[u32], out: &mut Vec<u8>) {
-        out.push(KIND_BITS);
-        let start = out.len();
-        let n_windows = self.classes.len().div_ceil(WINDOW);
-        out.resize(start + n_windows * BITS_WINDOW, 0);
-        for document in documents {
-            let at = *document as usize;
-            out[start + at / 8] |= 1 << (at % 8);
-        }
-    }
+    layers
 }
 
 /// What must be known to read the lists of a term: that of documents with it
@@ -140,9 +75,6 @@ pub(super) struct Layers {
 /// How many lists a term has.
 pub(super) const N_LAYERS: usize = 2;
 
-/// In how many steps the bound of a block is told.
-const PARTS: f32 = 255.0;
-
 fn write_few(documents: &[u32], times: &[u32], out: &mut Vec<u8>) {
     let mut next = 0;
     for (document, times) in documents.iter().zip(times) {
@@ -153,6 +85,46 @@ fn write_few(documents: &[u32], times: &[u32], out: &mut Vec<u8>) {
         }
         next = document + 1;
     }
+}
+
+fn write_blocks(documents: &[u32], times: &[u32], out: &mut Vec<u8>) {
+    out.push(KIND_BLOCKS);
+    let mut packed = Vec::with_capacity(documents.len() * 2);
+    let mut last = u32::MAX;
+    for (documents, times) in documents.chunks(BLOCK).zip(times.chunks(BLOCK)) {
+        let (mut gaps, mut more) = ([0; BLOCK], [0; BLOCK]);
+        for (at, document) in documents.iter().enumerate() {
+            gaps[at] = document.wrapping_sub(last).wrapping_sub(1);
+            more[at] = times[at] - 1;
+            last = *document;
+        }
+        let (gap_width, more_width) = (width_of(&gaps), width_of(&more));
+        pack(&gaps, gap_width, &mut packed);
+        pack(&more, more_width, &mut packed);
+        let times_max = times.iter().max().copied().unwrap_or(0);
+        out.extend(last.to_le_bytes());
+        out.extend((packed.len() as u32).to_le_bytes());
+        out.extend([times_max.min(TIMES_UNTOLD) as u8, gap_width, more_width, 0]);
+    }
+    out.extend(packed);
+}
+
+/// What stands for this number of times, and any greater one.
+const TIMES_UNTOLD: u32 = u8::MAX as u32;
+
+fn write_bits(documents: &[u32], n_documents: usize, out: &mut Vec<u8>) {
+    out.push(KIND_BITS);
+    let start = out.len();
+    out.resize(start + bits_len(n_documents), 0);
+    for document in documents {
+        let at = *document as usize;
+        out[start + at / 8] |= 1 << (at % 8);
+    }
+}
+
+/// Returns the bytes of bits for so many documents: whole words of 64.
+fn bits_len(n_documents: usize) -> usize {
+    n_documents.div_ceil(64) * 8
 }
 
 /// A list as it lies in a file.
@@ -174,7 +146,6 @@ pub(super) struct Few {
 /// A list of packed blocks.
 #[derive(Clone, Copy)]
 pub(super) struct Blocks<'a> {
-    pub(super) bound: f32,
     pub(super) n_blocks: usize,
     n_documents: usize,
     directory: &'a [u8],
@@ -188,7 +159,7 @@ pub(super) struct Bits<'a> {
 }
 
 impl<'a> List<'a> {
-    /// Reads what a [`ListWriter`] wrote for so many documents with the term,
+    /// Reads what [`write_layers`] wrote for so many documents with the term,
     /// of so many in the index.
     pub(super) fn read(mut bytes: &'a [u8], n_with_term: u32, n_documents: u32) -> Option<Self> {
         let n_with_term = n_with_term as usize;
@@ -197,18 +168,12 @@ impl<'a> List<'a> {
         }
         let kind = take(&mut bytes, 1)?[0];
         if kind == KIND_BITS {
-            let n_windows = (n_documents as usize).div_ceil(WINDOW);
-            let bits = take(&mut bytes, n_windows * BITS_WINDOW)?;
+            let bits = take(&mut bytes, bits_len(n_documents as usize))?;
             return Some(Self::Bits(Bits { bits }));
-        }
-        let bound = f32::from_le_bytes(*take(&mut bytes, 4)?.first_chunk()?);
-        if !(0.0..=f32::MAX).contains(&bound) {
-            return None;
         }
         let n_blocks = n_with_term.div_ceil(BLOCK);
         let directory = take(&mut bytes, n_blocks * ENTRY)?;
         (kind == KIND_BLOCKS).then_some(Self::Blocks(Blocks {
-            bound,
             n_blocks,
             n_documents: n_with_term,
             directory,
@@ -245,11 +210,12 @@ impl Blocks<'_> {
         u32_at(self.directory, block * (ENTRY / 4))
     }
 
-    /// The bound of a block.
+    /// How many times the term stands in a document of a block at the most.
     #[inline]
-    pub(super) fn block_bound(&self, block: usize) -> f32 {
-        let part = self.directory.get(block * ENTRY + 8).copied();
-        f32::from(part.unwrap_or(u8::MAX)) * (self.bound / PARTS) * ROUNDED_UP
+    pub(super) fn times_max(&self, block: usize) -> u32 {
+        let told = self.directory.get(block * ENTRY + 8).copied();
+        let told = told.map_or(TIMES_UNTOLD, u32::from);
+        if told < TIMES_UNTOLD { told } else { u32::MAX }
     }
 
     /// Returns the first block, from `block` on, that ends with a document or
@@ -274,22 +240,10 @@ impl Blocks<'_> {
         block
     }
 
-    /// Unpacks a block, and returns how many postings it has.
-    pub(super) fn unpack(
-        &self,
-        block: usize,
-        documents: &mut [u32; BLOCK],
-        times: &mut [u32; BLOCK],
-    ) -> Option<usize> {
-        let entry = self.directory.get(block * ENTRY..)?.get(..ENTRY)?;
-        let start = match block {
-            0 => 0,
-            _ => u32_at(self.directory, (block - 1) * (ENTRY / 4) + 1)? as usize,
-        };
-        let (gap_width, more_width) = (entry[9], entry[10]);
-        let packed = self.packed.get(start..)?;
+    /// Unpacks the documents of a block, and returns how many it has.
+    pub(super) fn unpack(&self, block: usize, documents: &mut [u32; BLOCK]) -> Option<usize> {
+        let (packed, [gap_width, _]) = self.packed(block)?;
         unpack(packed, gap_width, documents)?;
-        unpack(packed.get(packed_len(gap_width)..)?, more_width, times)?;
         let mut last = match block {
             0 => u32::MAX,
             _ => self.last(block - 1)?,
@@ -303,15 +257,29 @@ impl Blocks<'_> {
             *row = sums.map(|sum| last.wrapping_add(sum));
             last = row[3];
         }
+        Some((self.n_documents - block * BLOCK).min(BLOCK))
+    }
+
+    /// Unpacks how many times the term stands in each document of a block.
+    pub(super) fn unpack_times(&self, block: usize, times: &mut [u32; BLOCK]) -> Option<()> {
+        let (packed, [gap_width, more_width]) = self.packed(block)?;
+        unpack(packed.get(packed_len(gap_width)..)?, more_width, times)?;
         for times in times.iter_mut() {
             *times = times.wrapping_add(1);
         }
-        Some((self.n_documents - block * BLOCK).min(BLOCK))
+        Some(())
+    }
+
+    /// Returns the bytes from where a block begins, and its two bit widths.
+    fn packed(&self, block: usize) -> Option<(&[u8], [u8; 2])> {
+        let entry = self.directory.get(block * ENTRY..)?.get(..ENTRY)?;
+        let start = match block {
+            0 => 0,
+            _ => u32_at(self.directory, (block - 1) * (ENTRY / 4) + 1)? as usize,
+        };
+        Some((self.packed.get(start..)?, [entry[9], entry[10]]))
     }
 }
-
-/// Makes up for what products of the parts of a bound lose to rounding.
-const ROUNDED_UP: f32 = 1.0 + 4.0 * f32::EPSILON;
 
 impl Bits<'_> {
     /// Returns how many times the term stands in a document: once, or not.

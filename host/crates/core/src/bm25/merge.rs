@@ -1,17 +1,16 @@
 //! From segments to the file of an index.
 //!
 //! Inside of an index, documents stand in the order of their lengths, those of
-//! about the same length in the order in which they were added: so the documents
-//! of a window get about the same for a term, its bounds are tight, and the short
-//! documents, which get most, are looked at first.
+//! equal length in the order in which they were added: so documents that stand
+//! together get about the same for a term, bounds for them are tight, and the
+//! short documents, which get most, are looked at first.
 //!
-//! The file holds, in this order: the length of each document and the number
-//! under which it was added (4 bytes each), the class of each (1 byte, padded to
-//! a whole number of windows), the least lengths of the classes, then buckets of
-//! terms, then where each bucket is (4 bytes, in units of 16). Terms stand in the order of their hashes, whose upper bits are
-//! the number of the bucket, so a term is found at the price of one bucket. A
-//! bucket is the length of its entries, the entries (a term, and for each of its layers
-//! the number of documents and the length of the list), and the lists.
+//! The file holds, in this order: the number under which each document was added
+//! (4 bytes), the runs of equal lengths, the buckets of terms, then where each
+//! bucket is (4 bytes, in units of 16). Terms stand in the order of their hashes,
+//! whose upper bits are the number of the bucket, so a term is found at the price
+//! of one bucket. A bucket is the length of its entries, the entries (a term, in
+//! how many documents it is, and the sizes of its lists), and the lists.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -19,9 +18,9 @@ use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::lengths::{N_CLASSES, Weights, class_of, classes};
-use super::list::{ListWriter, WINDOW};
-use super::pack::put_varint;
+use super::lengths::{RUN, runs};
+use super::list::write_layers;
+use super::pack::{BLOCK, put_varint};
 use super::sealed::Sealer;
 use super::segment::{COUNT_MAX, Segment, SegmentTerm};
 use super::{BuildError, Settings};
@@ -34,6 +33,8 @@ pub(super) struct Layout {
     /// The checksum of the documents that belong to the index.
     pub(super) documents: u32,
     pub(super) n_documents: u32,
+    /// How many different lengths documents have.
+    pub(super) n_lengths: u32,
     pub(super) n_tokens: u64,
     pub(super) n_terms: u64,
     pub(super) n_postings: u64,
@@ -56,9 +57,9 @@ const BUCKET_TERMS: u64 = 8;
 /// Documents are numbered through all segments in the order given. `documents`
 /// is what [`DocumentsWriter::finish`](super::DocumentsWriter::finish) returned,
 /// or 0 if nothing is shown. The segments may be mapped from files: they are read
-/// from front to back, all at once. Besides them it needs nine bytes for each
-/// document, four for each eight terms, and 24 for each posting of the longest
-/// list: 40 MB for a million documents, 200 MB for five millions, at the most.
+/// from front to back, all at once. Besides them it needs twelve bytes for each
+/// document, four for each eight terms, and 28 for each posting of the longest
+/// list: 40 MB for a million documents, 210 MB for five millions, at the most.
 pub fn write_index(
     settings: &Settings,
     documents: u32,
@@ -70,40 +71,26 @@ pub fn write_index(
     let lengths = merge.lengths()?;
     let n_documents = lengths.len() as u32;
     let n_tokens = lengths.iter().map(|length| u64::from(*length)).sum();
-    let least = classes(&lengths);
-    let numbers = in_order_of_length(&lengths, &least);
-    let class: Vec<u8> = numbers
-        .iter()
-        .map(|number| class_of(&least, lengths[*number as usize]))
-        .collect();
+    let order = in_order_of_length(&lengths);
+    drop(lengths);
+    let runs = runs(order.iter().map(|place| (place >> u32::BITS) as u32));
 
     let mut sealer = Sealer::new(out);
-    let in_order = numbers.iter().map(|number| lengths[*number as usize]);
-    write_numbers(in_order, &mut sealer)?;
-    drop(lengths);
-    write_numbers(numbers.iter().copied(), &mut sealer)?;
-    sealer.write(&class)?;
-    let n_padding = class.len().next_multiple_of(WINDOW) - class.len();
-    sealer.write(&vec![0; n_padding])?;
-    sealer.write(&least.map(u32::to_le_bytes).concat())?;
-
+    write_numbers(order.iter().map(|place| *place as u32), &mut sealer)?;
+    sealer.write(&runs)?;
     // Where each document stands in that order.
-    let mut places = vec![0; numbers.len()];
-    for (place, number) in numbers.iter().enumerate() {
-        places[*number as usize] = place as u32;
+    let mut places = vec![0; order.len()];
+    for (place, number) in order.iter().enumerate() {
+        places[*number as u32 as usize] = place as u32;
     }
-    drop(numbers);
-    let weights = Weights::new(&settings.scoring, &least, mean(n_tokens, n_documents));
-    let lists = ListWriter {
-        classes: &class,
-        weights: &weights,
-    };
+    drop(order);
     let buckets_bits = bucket_bits(merge.n_terms_max());
     let mut buckets = Buckets::new(buckets_bits);
     let mut layout = Layout {
         settings: settings.clone(),
         documents,
         n_documents,
+        n_lengths: (runs.len() / RUN) as u32,
         n_tokens,
         n_terms: 0,
         n_postings: 0,
@@ -114,7 +101,7 @@ pub fn write_index(
     while let Some((hash, text)) = merge.next(&mut found, &mut times)? {
         reorder(&mut found, &mut times, &places, &mut sorted);
         buckets.start(bucket_of(hash, buckets_bits), &mut sealer)?;
-        buckets.add(text, &found, &times, &lists);
+        buckets.add(text, &found, &times, places.len());
         layout.n_terms += 1;
         layout.n_postings += found.len() as u64;
     }
@@ -126,22 +113,15 @@ pub fn write_index(
     Ok(())
 }
 
-/// Returns the numbers of documents, those of the shortest class first.
-fn in_order_of_length(lengths: &[u32], least: &[u32; N_CLASSES]) -> Vec<u32> {
-    let mut next = [0; N_CLASSES + 1];
-    for length in lengths {
-        next[usize::from(class_of(least, *length)) + 1] += 1;
-    }
-    for class in 0..N_CLASSES {
-        next[class + 1] += next[class];
-    }
-    let mut numbers = vec![0; lengths.len()];
-    for (number, length) in lengths.iter().enumerate() {
-        let place = &mut next[usize::from(class_of(least, *length))];
-        numbers[*place] = number as u32;
-        *place += 1;
-    }
-    numbers
+/// Returns the documents in the order of their lengths, each as its length and,
+/// in the lower bits, its number.
+fn in_order_of_length(lengths: &[u32]) -> Vec<u64> {
+    let numbered = (0u64..).zip(lengths);
+    let mut order: Vec<_> = numbered
+        .map(|(number, length)| u64::from(*length) << u32::BITS | number)
+        .collect();
+    order.sort_unstable();
+    order
 }
 
 /// Puts the postings of a term in the order in which documents stand.
@@ -161,16 +141,19 @@ fn write_numbers<W: Write>(
     numbers: impl Iterator<Item = u32>,
     sealer: &mut Sealer<W>,
 ) -> std::io::Result<()> {
-    let mut bytes = Vec::with_capacity(WINDOW);
+    let mut bytes = Vec::with_capacity(WRITE_BYTES);
     for number in numbers {
         bytes.extend(number.to_le_bytes());
-        if bytes.len() == WINDOW {
+        if bytes.len() == WRITE_BYTES {
             sealer.write(&bytes)?;
             bytes.clear();
         }
     }
     sealer.write(&bytes)
 }
+
+/// How much is written at a time.
+const WRITE_BYTES: usize = 32 << 10;
 
 /// Returns the mean length of documents.
 pub(super) fn mean(n_tokens: u64, n_documents: u32) -> f64 {
@@ -230,15 +213,15 @@ impl Buckets {
         Ok(())
     }
 
-    fn add(&mut self, text: &str, documents: &[u32], times: &[u32], lists: &ListWriter<'_>) {
-        let layers = lists.write_layers(documents, times, &mut self.lists);
+    fn add(&mut self, text: &str, documents: &[u32], times: &[u32], n_documents: usize) {
+        let layers = write_layers(documents, times, n_documents, &mut self.lists);
         put_varint(text.len() as u64, &mut self.entries);
         self.entries.extend(text.as_bytes());
-        for (n_documents, n_bytes) in layers.n_documents.into_iter().zip(layers.n_bytes) {
-            put_varint(u64::from(n_documents), &mut self.entries);
-            if n_documents > 0 {
-                put_varint(n_bytes as u64, &mut self.entries);
-            }
+        put_varint(documents.len() as u64, &mut self.entries);
+        put_varint(layers.n_bytes[0] as u64, &mut self.entries);
+        if documents.len() >= BLOCK {
+            put_varint(u64::from(layers.n_documents[1]), &mut self.entries);
+            put_varint(layers.n_bytes[1] as u64, &mut self.entries);
         }
     }
 }

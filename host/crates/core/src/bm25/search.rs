@@ -1,23 +1,24 @@
 //! Finding the best documents without looking at most of them.
 //!
-//! The documents are taken window by window. In each, the terms are ordered by
-//! the most that a document there can get for them. As long as some terms at the
-//! end of that order cannot, all together, lift a document over the worst of the
-//! best so far, no document with only those can matter: so only the lists of the
-//! terms before them (the essential ones) are added up, and only documents whose
-//! sum then can still reach far enough are looked up in the other lists, in
-//! order, each for as long as it can. This is MaxScore, with bounds by window and
-//! by block.
+//! The documents are taken span by span. In each, the terms are ordered by the
+//! most that a document there can get for them. As long as some terms at the end
+//! of that order cannot, all together, lift a document over the worst of the best
+//! so far, no document with only those can matter: so only the lists of the terms
+//! before them (the essential ones) are added up, and only documents whose sum
+//! then can still reach far enough are looked up in the other lists, in order,
+//! each for as long as it can. This is MaxScore, with bounds by span.
 //!
 //! All sums on the way are bounds, made of weights that are rounded up. What is
 //! left at the end gets its exact score, and only exact scores decide which
 //! documents are returned, and in which order.
 
 use super::IndexError;
-use super::cursor::{Cursor, Sums};
+use super::cursor::{Cursor, Span};
 use super::index::Index;
-use super::list::{N_LAYERS, WINDOW};
+use super::lengths::{Gains, Lengths};
+use super::list::N_LAYERS;
 use super::method::TermFactors;
+use super::sums::{SPAN, SUM_MAX, Sums};
 use super::top::Top;
 
 /// A document that was found.
@@ -32,9 +33,7 @@ pub struct Hit {
 /// Memory that searches need, to be used again by the next one.
 #[derive(Default)]
 pub struct Scratch {
-    sums: Option<Box<[f32; WINDOW]>>,
-    passed: Option<Box<[u64; WINDOW / 64]>>,
-    touched: Vec<u32>,
+    sums: Sums,
     candidates: Vec<Candidate>,
     pool: Vec<Kept>,
     least: Vec<f32>,
@@ -45,6 +44,8 @@ pub struct Scratch {
 pub(super) struct Candidate {
     pub(super) document: u32,
     pub(super) bound: f32,
+    /// What its sum was when it was last looked at.
+    pub(super) sum: u16,
 }
 
 /// A document that reached the floor when it was looked at.
@@ -86,12 +87,9 @@ impl<B: AsRef<[u8]>> Index<B> {
         scratch.pool.clear();
         let mut floor = -1.0;
         let mut start = 0;
-        let mut span = FIRST_SPAN;
+        let mut span_len = FIRST_SPAN;
         while start < self.n_documents() {
-            // No span reaches over the end of a window.
-            let n_left = WINDOW as u32 - start % WINDOW as u32;
-            let end = start.saturating_add(span.min(n_left));
-            let end = end.min(self.n_documents());
+            let end = start.saturating_add(span_len).min(self.n_documents());
             query.search_span(start, end, floor, scratch)?;
             floor = query.raise(floor, k, scratch);
             if scratch.pool.len() / 4 > POOL.max(k) {
@@ -101,7 +99,7 @@ impl<B: AsRef<[u8]>> Index<B> {
                 }
             }
             start = end;
-            span = span.saturating_mul(2);
+            span_len = (span_len * 2).min(SPAN as u32);
         }
         query.score_all(&mut scratch.pool, &mut top)?;
         Ok(top.into_hits())
@@ -120,9 +118,13 @@ const FIRST_SPAN: u32 = 1 << 10;
 /// How much longer a further list may be than all lists that are added up.
 const FURTHER_UP_TO: usize = 1;
 
+/// How many lists can be rounded up to units without reaching the largest sum.
+const N_LISTS_MAX: usize = 1 << 11;
+
 /// A query while it is answered.
 struct Query<'a, B> {
     index: &'a Index<B>,
+    lengths: Lengths<'a>,
     // Two for most terms: documents with it once, and more often.
     cursors: Vec<Cursor<'a>>,
     terms: Vec<TermFactors>,
@@ -146,6 +148,7 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         }
         let mut query = Self {
             index,
+            lengths: index.lengths()?,
             cursors: Vec::with_capacity(unique.len() * N_LAYERS),
             terms: Vec::with_capacity(unique.len()),
             words: Vec::new(),
@@ -163,7 +166,8 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
                 let number = query.terms.len();
                 let scale = factors.idf * n_in_query[at] as f32;
                 let cursors = found.lists.into_iter();
-                let cursors = cursors.map(|list| Cursor::new(number, list, scale));
+                let cursors =
+                    cursors.map(|(layer, list)| Cursor::new(number, list, layer == 0, scale));
                 query.cursors.extend(cursors);
                 query.terms.push(factors);
                 number_of[at] = Some(number);
@@ -185,12 +189,17 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         floor: f32,
         scratch: &mut Scratch,
     ) -> Result<(), IndexError> {
-        let classes = self.index.classes(start as usize / WINDOW)?;
-        let shortest = classes[start as usize % WINDOW];
-        let weights = &self.index.weights;
-        let bounds = self.cursors.iter().enumerate();
-        let mut order: Vec<_> = bounds
-            .map(|(at, cursor)| (cursor.bound(start, end, weights, shortest), at))
+        let index = self.index;
+        let lengths = (self.lengths.of(start), self.lengths.of(end - 1));
+        let span = Span {
+            start,
+            end,
+            gains: Gains::new(&index.settings().scoring, index.length_mean, lengths),
+            floor,
+        };
+        let cursors = self.cursors.iter_mut().enumerate();
+        let mut order: Vec<_> = cursors
+            .map(|(at, cursor)| (cursor.enter(&span), at))
             .collect();
         order.retain(|(bound, _)| *bound > 0.0);
         order.sort_unstable_by(|one, other| other.0.total_cmp(&one.0));
@@ -206,52 +215,40 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         if rests[0] < floor {
             return Ok(());
         }
-        let n_essential = self.n_essential(&order, &rests, (start, end), floor);
+        if rests[0] <= 0.0 {
+            return Ok(());
+        }
         let Scratch {
             sums,
-            passed,
-            touched,
             candidates,
             pool,
             ..
         } = scratch;
-        let mut to = Sums {
-            start,
-            end,
-            weights: &self.index.weights,
-            classes,
-            sums: sums.get_or_insert_with(|| Box::new([0.0; WINDOW])),
-            limit: (floor - rests[n_essential]).max(0.0),
-            passed: passed.get_or_insert_with(|| Box::new([0; WINDOW / 64])),
-            touched,
-            many_touched: false,
-        };
-        let found = self.collect(&order, &rests, (n_essential, floor), &mut to, candidates);
-        // Also after an error: the next search takes the sums to be 0.
-        to.clear();
-        found?;
+        sums.start(start, end, rests[0]);
+        self.collect(&order, &rests, &span, sums, candidates)?;
+        // How much of a bound may come of rounding weights up to units.
+        let rounding = order.len() as f32 * sums.unit;
+        let is_known = order.len() < N_LISTS_MAX;
         pool.extend(candidates.iter().map(|candidate| {
-            let class = classes[candidate.document as usize % WINDOW];
+            let least = (candidate.bound - rounding).max(0.0) * span.gains.share();
             Kept {
                 document: candidate.document,
                 bound: candidate.bound,
-                least: candidate.bound * self.index.weights.share(class),
+                least: if is_known && candidate.bound < f32::MAX {
+                    least
+                } else {
+                    0.0
+                },
             }
         }));
         Ok(())
     }
 
     /// Returns how many lists, from the first, are to be added up.
-    fn n_essential(
-        &self,
-        order: &[(f32, usize)],
-        rests: &[f32],
-        (start, end): (u32, u32),
-        floor: f32,
-    ) -> usize {
+    fn n_essential(&self, order: &[(f32, usize)], rests: &[f32], floor: f32) -> usize {
         let n_least = rests.iter().position(|rest| *rest < floor);
         let n_least = n_least.unwrap_or(order.len());
-        let n_postings = |(_, cursor): &(f32, usize)| self.cursors[*cursor].n_postings(start, end);
+        let n_postings = |(_, cursor): &(f32, usize)| self.cursors[*cursor].n_postings();
         let (essential, others) = order.split_at(n_least);
         // Each further list leaves less to come for all documents before, which
         // pays as long as it is not much longer than those together.
@@ -270,19 +267,27 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         &mut self,
         order: &[(f32, usize)],
         rests: &[f32],
-        (n_essential, floor): (usize, f32),
-        to: &mut Sums<'_>,
+        span: &Span<'_>,
+        sums: &mut Sums,
         candidates: &mut Vec<Candidate>,
     ) -> Result<(), IndexError> {
-        candidates.clear();
+        let n_essential = self.n_essential(order, rests, span.floor);
         let (essential, others) = order.split_at(n_essential);
-        let added = essential
-            .iter()
-            .try_for_each(|(_, cursor)| self.cursors[*cursor].add(to));
-        to.take_passed(candidates);
-        added?;
+        for (_, cursor) in essential {
+            self.cursors[*cursor].add(span, sums)?;
+        }
+        candidates.clear();
+        let unit = sums.unit;
+        sums.for_each_passing(span.floor - rests[n_essential], |document, sum| {
+            let bound = f32::from(sum) * unit;
+            candidates.push(Candidate {
+                document,
+                bound: if sum < SUM_MAX { bound } else { f32::MAX },
+                sum,
+            });
+        });
         for ((_, cursor), rest) in others.iter().zip(&rests[n_essential + 1..]) {
-            self.cursors[*cursor].probe(candidates, to, (*rest, floor))?;
+            self.cursors[*cursor].probe(candidates, span, *rest, sums)?;
         }
         Ok(())
     }
@@ -327,7 +332,7 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
 
     fn score(&mut self, document: u32) -> Result<f32, IndexError> {
         let index = self.index;
-        let length = f64::from(index.length(document)?);
+        let length = f64::from(self.lengths.of(document));
         self.gains.fill(0.0);
         for cursor in &mut self.cursors {
             if let Some(times) = cursor.times(document)? {

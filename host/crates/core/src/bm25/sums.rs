@@ -1,0 +1,167 @@
+//! What documents that stand together get, added up in small numbers.
+//!
+//! A sum is a bound in units of which a whole query has no more than 15 bits:
+//! so a span of documents fits into the cache that is nearest, adding a posting
+//! is one load and one store, and a look at four sums at a time tells which of
+//! them pass a limit. Weights are rounded up to whole units, so sums stay bounds.
+
+use super::list::Bits;
+
+/// The most documents that are looked at together. A power of two, so that no
+/// place in a span is out of bounds.
+pub(super) const SPAN: usize = 1 << 15;
+
+/// A sum that can grow no more, and tells nothing.
+pub(super) const SUM_MAX: u16 = 0x7fff;
+
+/// How many units the bounds of all lists come to. What is left to [`SUM_MAX`]
+/// is for rounding them up.
+const UNITS: f32 = 0x7000 as f32;
+
+/// The sums of a span.
+pub(super) struct Sums {
+    sums: Box<[u16; SPAN]>,
+    start: u32,
+    n_documents: usize,
+    /// What one unit is worth.
+    pub(super) unit: f32,
+}
+
+/// What one list gives to documents of a span, in units, by how many times the
+/// term stands there.
+pub(super) type Units = [u16; super::lengths::N_TIMES];
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self {
+            sums: Box::new([0; SPAN]),
+            start: 0,
+            n_documents: 0,
+            unit: 1.0,
+        }
+    }
+}
+
+impl Sums {
+    /// Makes all sums of a span 0, whose documents get no more than `most`.
+    pub(super) fn start(&mut self, start: u32, end: u32, most: f32) {
+        self.start = start;
+        self.n_documents = SPAN.min((end - start) as usize);
+        self.sums[..self.n_documents].fill(0);
+        self.unit = most / UNITS;
+    }
+
+    /// Returns a weight in units.
+    pub(super) fn units(&self, weight: f32) -> u16 {
+        // What is too much becomes `SUM_MAX`, and what is no number 1.
+        ((weight / self.unit) as u16).saturating_add(1).min(SUM_MAX)
+    }
+
+    /// Adds the same to some documents.
+    pub(super) fn add(&mut self, documents: &[u32], units: u16) {
+        for document in documents {
+            self.add_one(*document, units);
+        }
+    }
+
+    /// Adds to some documents by how many times the term stands there; `many`
+    /// tells it for more times than there are in the table.
+    pub(super) fn add_by_times(
+        &mut self,
+        documents: &[u32],
+        times: &[u32],
+        units: &Units,
+        many: impl Fn(u32) -> f32,
+    ) {
+        for (document, times) in documents.iter().zip(times) {
+            let units = units.get(*times as usize).copied();
+            let units = units.unwrap_or_else(|| self.units(many(*times)));
+            self.add_one(*document, units);
+        }
+    }
+
+    /// Adds the same to all documents of a list of bits.
+    pub(super) fn add_bits(&mut self, list: &Bits<'_>, units: u16) {
+        let end = self.start + self.n_documents as u32;
+        for first in (self.start..end).step_by(64) {
+            let mut word = list.word(first);
+            if end - first < 64 {
+                word &= (1 << (end - first)) - 1;
+            }
+            while word != 0 {
+                self.add_one(first + word.trailing_zeros(), units);
+                word &= word - 1;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add_one(&mut self, document: u32, units: u16) {
+        let sum = &mut self.sums[document.wrapping_sub(self.start) as usize % SPAN];
+        *sum = (*sum + units).min(SUM_MAX);
+    }
+
+    /// Returns the sum of a document.
+    #[inline]
+    pub(super) fn of(&self, document: u32) -> u16 {
+        self.sums[document.wrapping_sub(self.start) as usize % SPAN]
+    }
+
+    /// Calls back with all documents whose sum is not 0 and is not below a limit,
+    /// in ascending order.
+    pub(super) fn for_each_passing(&self, limit: f32, mut each: impl FnMut(u32, u16)) {
+        let limit = ((limit / self.unit) as u16).clamp(1, SUM_MAX);
+        // Added to a sum that passes, this sets its highest bit.
+        let raise = u16::MAX / 2 + 1 - limit;
+        let (chunks, _) = self.sums.as_chunks::<CHUNK>();
+        let n_chunks = self.n_documents.div_ceil(CHUNK);
+        for (number, chunk) in chunks[..n_chunks].iter().enumerate() {
+            let any = chunk.iter().fold(0, |any, sum| any | (sum + raise));
+            if any & PASSES == 0 {
+                continue;
+            }
+            let mut passing = passing(chunk, raise);
+            while passing != 0 {
+                let lane = passing.trailing_zeros() as usize % CHUNK;
+                let at = number * CHUNK + lane;
+                if at < self.n_documents {
+                    each(self.start + at as u32, chunk[lane]);
+                }
+                passing &= passing - 1;
+            }
+        }
+    }
+}
+
+/// Returns a bit for each sum of a chunk, set where it passes.
+///
+/// Written so that a compiler takes eight sums at a time.
+#[inline(always)]
+fn passing(chunk: &[u16; CHUNK], raise: u16) -> u64 {
+    let (parts, _) = chunk.as_chunks::<16>();
+    let bits = parts.iter().map(|part| {
+        let bits = part.iter().zip(BITS);
+        bits.fold(0, |bits, (sum, bit)| {
+            let is_passing = (sum + raise) as i16 >> 15;
+            bits | (is_passing as u16 & bit)
+        })
+    });
+    bits.rev().fold(0, |all, bits| all << 16 | u64::from(bits))
+}
+
+/// Each bit of a number of 16 bits.
+const BITS: [u16; 16] = {
+    let mut bits = [0; 16];
+    let mut at = 0;
+    while at < 16 {
+        bits[at] = 1 << at;
+        at += 1;
+    }
+    bits
+};
+
+/// The highest bit of a sum to which the distance from the limit was added.
+const PASSES: u16 = 0x8000;
+
+/// How many sums are looked at with one question.
+const CHUNK: usize = 64;
