@@ -238,7 +238,7 @@ impl Candidate {
     #[inline(always)]
     fn take_sum(&mut self, sums: &Sums) {
         let sum = sums.of(self.document);
-        self.bound += f32::from(sum - self.sum) * sums.unit;
+        self.bound += f32::from(sum.saturating_sub(self.sum)) * sums.unit;
         if sum == SUM_MAX {
             self.bound = f32::MAX;
         }

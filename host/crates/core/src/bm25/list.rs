@@ -5,13 +5,14 @@
 //! in the first one, and that is where most documents are. A term in fewer than
 //! 128 documents has one list for all.
 //!
-//! *Few* (fewer than 128): for each document the distance from the last one,
-//! doubled, and with 1 added if the number of times follows; that number less
-//! two. *Blocks*: twelve bytes for each block of 128 (its last document, where
-//! it ends, how many times the term stands in a document of it at the most, and
-//! two bit widths), then the packed blocks: distances less one, and times less
-//! one. *Bits* (once in one of [`BITS_ONE_IN`] documents or more): a bit for
-//! every document of the index.
+//! - *Few* (fewer than 128): for each document the distance from the last one,
+//!   doubled, and with 1 added if the number of times follows; that number less
+//!   two.
+//! - *Blocks*: twelve bytes for each block of 128 (its last document, where it
+//!   ends, how many times the term stands in a document of it at the most, and
+//!   two bit widths), then the packed blocks: distances, and times less one.
+//! - *Bits* (once in one of [`BITS_ONE_IN`] documents or more): a bit for every
+//!   document of the index.
 
 use super::pack::{
     BLOCK, pack, packed_len, put_varint, take, take_varint, take_varint_u32, u32_at, unpack,
@@ -94,7 +95,7 @@ fn write_blocks(documents: &[u32], times: &[u32], out: &mut Vec<u8>) {
     for (documents, times) in documents.chunks(BLOCK).zip(times.chunks(BLOCK)) {
         let (mut gaps, mut more) = ([0; BLOCK], [0; BLOCK]);
         for (at, document) in documents.iter().enumerate() {
-            gaps[at] = document.wrapping_sub(last).wrapping_sub(1);
+            gaps[at] = document.wrapping_sub(last);
             more[at] = times[at] - 1;
             last = *document;
         }
@@ -251,7 +252,7 @@ impl Blocks<'_> {
         // The sums within a row do not wait for the row before.
         let (rows, _) = documents.as_chunks_mut::<4>();
         for row in rows {
-            let [a, b, c, d] = row.map(|gap| gap.wrapping_add(1));
+            let [a, b, c, d] = *row;
             let (ab, cd) = (a.wrapping_add(b), c.wrapping_add(d));
             let sums = [a, ab, ab.wrapping_add(c), ab.wrapping_add(cd)];
             *row = sums.map(|sum| last.wrapping_add(sum));

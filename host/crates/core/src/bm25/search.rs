@@ -116,10 +116,7 @@ const POOL: usize = 1 << 12;
 const FIRST_SPAN: u32 = 1 << 10;
 
 /// How much longer a further list may be than all lists that are added up.
-const FURTHER_UP_TO: usize = 1;
-
-/// How many lists can be rounded up to units without reaching the largest sum.
-const N_LISTS_MAX: usize = 1 << 11;
+const FURTHER_UP_TO: usize = 4;
 
 /// A query while it is answered.
 struct Query<'a, B> {
@@ -224,22 +221,18 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
             pool,
             ..
         } = scratch;
-        sums.start(start, end, rests[0]);
+        sums.start(start, end, rests[0], order.len());
         self.collect(&order, &rests, &span, sums, candidates)?;
-        // How much of a bound may come of rounding weights up to units.
-        let rounding = order.len() as f32 * sums.unit;
-        let is_known = order.len() < N_LISTS_MAX;
-        pool.extend(candidates.iter().map(|candidate| {
-            let least = (candidate.bound - rounding).max(0.0) * span.gains.share();
-            Kept {
-                document: candidate.document,
-                bound: candidate.bound,
-                least: if is_known && candidate.bound < f32::MAX {
-                    least
-                } else {
-                    0.0
-                },
-            }
+        let (rounding, share) = (sums.rounding(order.len()), span.gains.share());
+        pool.extend(candidates.iter().map(|candidate| Kept {
+            document: candidate.document,
+            bound: candidate.bound,
+            least: match rounding {
+                Some(rounding) if candidate.bound < f32::MAX => {
+                    (candidate.bound - rounding).max(0.0) * share
+                }
+                _ => 0.0,
+            },
         }));
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::list::Bits;
 
 /// The most documents that are looked at together. A power of two, so that no
 /// place in a span is out of bounds.
-pub(super) const SPAN: usize = 1 << 15;
+pub(super) const SPAN: usize = 1 << 16;
 
 /// A sum that can grow no more, and tells nothing.
 pub(super) const SUM_MAX: u16 = 0x7fff;
@@ -18,6 +18,9 @@ pub(super) const SUM_MAX: u16 = 0x7fff;
 /// is for rounding them up.
 const UNITS: f32 = 0x7000 as f32;
 
+/// How many lists can be rounded up to units without reaching [`SUM_MAX`].
+const N_LISTS_MAX: usize = 1 << 11;
+
 /// The sums of a span.
 pub(super) struct Sums {
     sums: Box<[u16; SPAN]>,
@@ -25,6 +28,8 @@ pub(super) struct Sums {
     n_documents: usize,
     /// What one unit is worth.
     pub(super) unit: f32,
+    // Whether rounding so many weights up may lift a sum to `SUM_MAX`.
+    is_crowded: bool,
 }
 
 /// What one list gives to documents of a span, in units, by how many times the
@@ -38,17 +43,26 @@ impl Default for Sums {
             start: 0,
             n_documents: 0,
             unit: 1.0,
+            is_crowded: false,
         }
     }
 }
 
 impl Sums {
-    /// Makes all sums of a span 0, whose documents get no more than `most`.
-    pub(super) fn start(&mut self, start: u32, end: u32, most: f32) {
+    /// Makes all sums of a span 0, whose documents get no more than `most` of so
+    /// many lists.
+    pub(super) fn start(&mut self, start: u32, end: u32, most: f32, n_lists: usize) {
         self.start = start;
         self.n_documents = SPAN.min((end - start) as usize);
         self.sums[..self.n_documents].fill(0);
         self.unit = most / UNITS;
+        self.is_crowded = n_lists >= N_LISTS_MAX;
+    }
+
+    /// Returns how much of a sum may come of rounding the weights of lists up, or
+    /// nothing where a sum may tell nothing.
+    pub(super) fn rounding(&self, n_lists: usize) -> Option<f32> {
+        (!self.is_crowded).then_some(n_lists as f32 * self.unit)
     }
 
     /// Returns a weight in units.
@@ -59,7 +73,21 @@ impl Sums {
 
     /// Adds the same to some documents.
     pub(super) fn add(&mut self, documents: &[u32], units: u16) {
-        for document in documents {
+        if self.is_crowded {
+            for document in documents {
+                self.add_one(*document, units);
+            }
+            return;
+        }
+        // No sum reaches `SUM_MAX` here, and most postings come this way.
+        let (fours, others) = documents.as_chunks::<4>();
+        for four in fours {
+            for document in four {
+                let sum = self.sum_mut(*document);
+                *sum = sum.wrapping_add(units);
+            }
+        }
+        for document in others {
             self.add_one(*document, units);
         }
     }
@@ -97,8 +125,13 @@ impl Sums {
 
     #[inline(always)]
     fn add_one(&mut self, document: u32, units: u16) {
-        let sum = &mut self.sums[document.wrapping_sub(self.start) as usize % SPAN];
-        *sum = (*sum + units).min(SUM_MAX);
+        let sum = self.sum_mut(document);
+        *sum = sum.saturating_add(units).min(SUM_MAX);
+    }
+
+    #[inline(always)]
+    fn sum_mut(&mut self, document: u32) -> &mut u16 {
+        &mut self.sums[document.wrapping_sub(self.start) as usize % SPAN]
     }
 
     /// Returns the sum of a document.
@@ -116,7 +149,9 @@ impl Sums {
         let (chunks, _) = self.sums.as_chunks::<CHUNK>();
         let n_chunks = self.n_documents.div_ceil(CHUNK);
         for (number, chunk) in chunks[..n_chunks].iter().enumerate() {
-            let any = chunk.iter().fold(0, |any, sum| any | (sum + raise));
+            let any = chunk
+                .iter()
+                .fold(0, |any, sum| any | sum.wrapping_add(raise));
             if any & PASSES == 0 {
                 continue;
             }
@@ -142,7 +177,7 @@ fn passing(chunk: &[u16; CHUNK], raise: u16) -> u64 {
     let bits = parts.iter().map(|part| {
         let bits = part.iter().zip(BITS);
         bits.fold(0, |bits, (sum, bit)| {
-            let is_passing = (sum + raise) as i16 >> 15;
+            let is_passing = sum.wrapping_add(raise) as i16 >> 15;
             bits | (is_passing as u16 & bit)
         })
     });
