@@ -11,7 +11,8 @@
 //! Scores are those of bm25s with 32 bits, to the last one. Documents with equal
 //! scores are ranked in the order in which they were added. A document is a hit
 //! if a word of the query that is worth anything stands in it, so there may be
-//! fewer hits than were asked for.
+//! fewer hits than were asked for; [`Index::search_filled`] adds others, as bm25s
+//! does.
 //!
 //! ```
 //! use fapo_core::bm25::{Index, Scratch, SegmentBuilder, Settings, write_index};
@@ -54,6 +55,8 @@ mod top;
 
 mod documents;
 
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod tests;
 

@@ -19,7 +19,7 @@ use super::lengths::{Gains, Lengths};
 use super::list::N_LAYERS;
 use super::method::TermFactors;
 use super::sums::{SPAN, SUM_MAX, Sums};
-use super::top::Top;
+use super::top::{Top, rank};
 
 /// A document that was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,6 +69,35 @@ impl<B: AsRef<[u8]>> Index<B> {
         scratch: &mut Scratch,
     ) -> Result<Vec<Hit>, IndexError> {
         self.search_terms(&self.analyzer.terms(query), k, scratch)
+    }
+
+    /// Returns `k` documents for a query, or all if there are fewer: those that
+    /// [`search`](Self::search) finds and then, in their order, documents that
+    /// have no word of the query, with the score of those.
+    ///
+    /// bm25s and other libraries that score every document return so many, so
+    /// this is what their results are compared with.
+    pub fn search_filled(
+        &self,
+        query: &str,
+        k: usize,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Hit>, IndexError> {
+        let terms = self.analyzer.terms(query);
+        let mut hits = self.search_terms(&terms, k, scratch)?;
+        let n_wanted = k.min(self.n_documents() as usize);
+        if hits.len() < n_wanted {
+            let score = Query::read(self, &terms)?.absence;
+            let mut found: Vec<_> = hits.iter().map(|hit| hit.document).collect();
+            found.sort_unstable();
+            let others =
+                (0..self.n_documents()).filter(|document| found.binary_search(document).is_err());
+            let others = others.take(n_wanted - hits.len());
+            hits.extend(others.map(|document| Hit { document, score }));
+            // A hit may be worth no more than they are.
+            hits.sort_by(rank);
+        }
+        Ok(hits)
     }
 
     /// Does the work of [`search`](Self::search) for terms that an

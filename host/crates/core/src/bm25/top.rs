@@ -45,7 +45,8 @@ impl Top {
     }
 }
 
-fn rank(one: &Hit, other: &Hit) -> Ordering {
+/// Compares hits by their ranks, the better one first.
+pub(super) fn rank(one: &Hit, other: &Hit) -> Ordering {
     let by_score = other.score.total_cmp(&one.score);
     by_score.then(one.document.cmp(&other.document))
 }
