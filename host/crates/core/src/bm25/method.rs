@@ -167,6 +167,36 @@ impl TermFactors {
     }
 }
 
+/// Adds products up in the order in which NumPy does.
+///
+/// So bm25s adds what a query gives to every document; another order gives
+/// another last bit, which can change which of two documents is better.
+pub(super) fn sum(products: &[f32]) -> f32 {
+    if products.len() > SUM_BLOCK {
+        let half = products.len() / 2;
+        let (one, other) = products.split_at(half - half % 8);
+        return sum(one) + sum(other);
+    }
+    let (eights, others) = products.as_chunks::<8>();
+    let first = match eights.split_first() {
+        None => 0.0,
+        Some((first, more)) => {
+            let mut sums = *first;
+            for eight in more {
+                for (sum, product) in sums.iter_mut().zip(eight) {
+                    *sum += product;
+                }
+            }
+            let [a, b, c, d, e, f, g, h] = sums;
+            ((a + b) + (c + d)) + ((e + f) + (g + h))
+        }
+    };
+    others.iter().fold(first, |sum, product| sum + product)
+}
+
+/// More than so many numbers are divided in two.
+const SUM_BLOCK: usize = 128;
+
 /// The largest `k1` and `delta`. Beyond it no formula means anything, and
 /// products would leave the range of 32 bits.
 const PARAMETER_MAX: f64 = 1e6;
@@ -183,6 +213,27 @@ mod tests {
             assert_eq!(json, method.name());
         }
         assert_eq!(Method::named("tfidf"), None);
+    }
+
+    const NUMPY_SUMS: [(usize, u32); 9] = [
+        (0, 0x0000_0000),
+        (1, 0x3f44_ec4f),
+        (7, 0x400e_55f9),
+        (8, 0x4016_0bf4),
+        (13, 0x4032_d22c),
+        (40, 0x4078_2f7c),
+        (128, 0x40a0_e0e8),
+        (129, 0x40a1_2043),
+        (300, 0x40bc_0538),
+    ];
+
+    #[test]
+    fn sums_are_added_in_the_order_of_numpy() {
+        // `numpy.sum` of as many of these, as 32 bits.
+        let products: Vec<_> = (0..300u16).map(|at| 1.0 / (f32::from(at) + 1.3)).collect();
+        for (n_products, bits) in NUMPY_SUMS {
+            assert_eq!(sum(&products[..n_products]).to_bits(), bits, "{n_products}");
+        }
     }
 
     #[test]

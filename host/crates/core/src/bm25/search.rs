@@ -17,7 +17,7 @@ use super::cursor::{Cursor, Span};
 use super::index::Index;
 use super::lengths::{Gains, Lengths};
 use super::list::N_LAYERS;
-use super::method::TermFactors;
+use super::method::{TermFactors, sum};
 use super::sums::{SPAN, SUM_MAX, Sums};
 use super::top::{Top, rank};
 
@@ -201,9 +201,8 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         }
         let numbers = terms.iter().flat_map(at).filter_map(|at| number_of[at]);
         query.words.extend(numbers);
-        for word in &query.words {
-            query.absence += query.terms[*word].absence;
-        }
+        let absences = query.words.iter().map(|word| query.terms[*word].absence);
+        query.absence = sum(&absences.collect::<Vec<_>>());
         query.gains = vec![0.0; query.terms.len()];
         Ok(query)
     }

@@ -65,14 +65,14 @@ impl<'a> Naive<'a> {
         let terms = self.analyzer.terms(query);
         let mut hits = Vec::new();
         for (at, times) in self.documents.iter().enumerate() {
-            let (mut sum, mut absence, mut is_hit) = (0.0f32, 0.0f32, false);
+            let (mut sum, mut absences, mut is_hit) = (0.0f32, Vec::new(), false);
             for term in &terms {
                 let Some(n_with) = self.n_with.get(term) else {
                     continue;
                 };
                 let idf = scoring.idf(*n_with, n_documents);
                 let absent = (idf * scoring.weight_of_absence()) as f32;
-                absence += absent;
+                absences.push(absent);
                 if let Some(times) = times.get(term) {
                     let weight = scoring.weight(*times, f64::from(self.lengths[at]), mean);
                     sum += (f64::from(idf as f32) * weight - f64::from(absent)) as f32;
@@ -82,7 +82,7 @@ impl<'a> Naive<'a> {
             if is_hit {
                 hits.push(Hit {
                     document: at as u32,
-                    score: sum + absence,
+                    score: sum + method::sum(&absences),
                 });
             }
         }
