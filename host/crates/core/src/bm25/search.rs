@@ -144,7 +144,7 @@ const POOL: usize = 1 << 12;
 /// before `k` documents were found.
 const FIRST_SPAN: u32 = 1 << 10;
 
-/// How much longer a further list may be than all lists that are added up.
+/// How many times longer a further list may be than all lists before it.
 const FURTHER_UP_TO: usize = 4;
 
 /// A query while it is answered.
