@@ -200,3 +200,56 @@ const PASSES: u16 = 0x8000;
 
 /// How many sums are looked at with one question.
 const CHUNK: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::random::Random;
+
+    #[test]
+    fn those_that_reach_the_limit_pass_in_their_order() {
+        let mut random = Random::seeded(3);
+        let mut sums = Sums::default();
+        for n_documents in [1, 63, 64, 65, 1000] {
+            let start = 70_000;
+            sums.start(start, start + n_documents, UNITS, 2);
+            assert_eq!(sums.unit, 1.0);
+            let mut wanted = vec![0; n_documents as usize];
+            for _ in 0..n_documents * 2 {
+                let at = random.below(n_documents as usize);
+                let units = 1 + random.below(100) as u16;
+                sums.add(&[start + at as u32], units);
+                wanted[at] += units;
+            }
+            for limit in [-1.0, 1.0, 90.0, 250.0, 1e9] {
+                let mut seen = Vec::new();
+                sums.for_each_passing(limit, |document, sum| seen.push((document, sum)));
+                let passing = (start..).zip(wanted.iter().copied());
+                let passing = passing.filter(|(_, sum)| *sum > 0 && f32::from(*sum) >= limit);
+                assert_eq!(seen, passing.collect::<Vec<_>>(), "{n_documents} {limit}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_weight_becomes_less_when_it_is_told_in_units() {
+        let mut sums = Sums::default();
+        sums.start(0, 9, 12.5, 7);
+        for weight in [0.0, 1e-9, 0.3, 3.0, 12.5] {
+            assert!(f32::from(sums.units(weight)) * sums.unit >= weight);
+        }
+        assert_eq!(sums.units(f32::INFINITY), SUM_MAX);
+        assert_eq!(sums.rounding(7), Some(7.0 * sums.unit));
+    }
+
+    #[test]
+    fn sums_of_too_many_lists_stop_at_the_largest_one() {
+        let mut sums = Sums::default();
+        sums.start(0, 9, 1.0, 100_000);
+        for _ in 0..100_000 {
+            sums.add(&[4], 1);
+        }
+        assert_eq!((sums.of(4), sums.of(5)), (SUM_MAX, 0));
+        assert_eq!(sums.rounding(100_000), None);
+    }
+}
