@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use fapo_core::Untrusted;
 use fapo_core::call::{
-    ArtifactError, ArtifactInfo, Choice, Completion, Delivery, FinishReason, GenerateRequest,
-    Passage, ProviderError, RetrievalError, SearchRequest, ToolError, ToolRequest, ToolResult,
+    ArtifactError, ArtifactInfo, Choice, Completion, Delivery, FinishReason, Found,
+    GenerateRequest, Passage, ProviderError, RetrievalError, SearchRequest, ToolError, ToolRequest, ToolResult,
     Usage,
 };
 use fapo_core::limits::Limits;
@@ -95,13 +95,9 @@ impl Provider for Fake {
 }
 
 impl Retriever for Fake {
-    fn search(
-        &self,
-        _: CallSite,
-        request: Arc<SearchRequest>,
-    ) -> Answer<Result<Vec<Passage>, RetrievalError>> {
+    fn search(&self, _: CallSite, request: Arc<SearchRequest>) -> Answer<Found> {
         if request.index.as_str() != INDEX {
-            return now(Err(RetrievalError::UnknownIndex(request.index.clone())));
+            return now(Err(RetrievalError::UnknownIndex(request.index.clone())).into());
         }
         let passage = Passage {
             id: "1".into(),
@@ -111,7 +107,7 @@ impl Retriever for Fake {
             rank: 1,
             metadata: "{}".into(),
         };
-        now(Ok(vec![passage]))
+        now(Ok(vec![passage]).into())
     }
 }
 

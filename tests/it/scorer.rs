@@ -136,6 +136,7 @@ fn calls() -> Vec<Call> {
             metadata: "{}".into(),
         }])),
         error: None,
+        requests: 0,
     };
     let tool = |answer| CallBody::Tool {
         request: Arc::new(ToolRequest {

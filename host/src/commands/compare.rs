@@ -38,7 +38,7 @@ pub(crate) struct Args {
     /// The tenant whose evals/ hold the runs
     #[arg(long, value_name = "TENANT")]
     tenant: Option<PathBuf>,
-    /// What is under test, of prompt,parameter,structure,model
+    /// What is under test, of prompt,parameter,structure,model,index
     #[arg(long, value_name = "WHAT", value_parser = varies)]
     varies: Option<BTreeSet<Dimension>>,
     /// Compare whatever differs, and mark it; nothing is then known of the cause

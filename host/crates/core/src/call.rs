@@ -382,6 +382,24 @@ pub struct Passage {
     pub metadata: Untrusted,
 }
 
+/// What came of one search.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// The passages, best first.
+    pub answer: Result<Vec<Passage>, RetrievalError>,
+    /// How often a server was asked; none where the host searches itself.
+    pub requests: u32,
+}
+
+impl From<Result<Vec<Passage>, RetrievalError>> for Found {
+    fn from(answer: Result<Vec<Passage>, RetrievalError>) -> Self {
+        Self {
+            answer,
+            requests: 0,
+        }
+    }
+}
+
 /// Why a search found nothing at all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

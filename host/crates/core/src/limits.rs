@@ -177,6 +177,8 @@ limits! {
     judge_calls_max = 16, up to 1_000;
     /// Searches in one case.
     retrieval_calls_max = 1_024, up to 100_000;
+    /// Bytes of one query: each word of it is looked up in the whole index.
+    retrieval_query_bytes_max = 64 * KIB, up to MIB;
     /// Passages of one search.
     retrieval_k_max = 1_000, up to 10_000;
     /// Tool calls in one case, listing included.

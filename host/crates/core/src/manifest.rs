@@ -11,6 +11,10 @@ use crate::config::profile_text;
 use crate::limits::{LimitAboveCeiling, Limits, WrittenLimits};
 use crate::policy::WrittenPolicy;
 
+mod index;
+
+pub use index::{WrittenIndex, is_index_name};
+
 /// A capability that a component may be granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -139,14 +143,6 @@ impl Default for WrittenDerive {
     }
 }
 
-/// `[indexes.NAME]`, as written.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WrittenIndex {
-    /// The documents, one a line.
-    pub corpus: String,
-}
-
 /// `[metric]`, as written.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -188,6 +184,17 @@ pub enum ManifestError {
     /// Datasets that say two things, or nothing.
     #[error("{0}")]
     Datasets(&'static str),
+    /// A name that no index can have.
+    #[error("the index `{0}` is not 1 to 64 of `A-Z a-z 0-9 . _ -` that begin with a letter or a digit")]
+    IndexName(Untrusted),
+    /// An index that cannot be.
+    #[error("`[indexes.{name}]`: {why}")]
+    Index {
+        /// Its name.
+        name: Untrusted,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A number out of range.
     #[error("`{key}` must be {expects}")]
     Range {
@@ -214,6 +221,10 @@ impl ManifestError {
             Self::Id(_) => "give the tenant a short id of its own, such as `acme-qa`",
             Self::Datasets(_) => {
                 "`[datasets]` names `train`, `validation` and `test`, or `dev` and `test`"
+            }
+            Self::IndexName(_) => "give the index a short name, such as `wiki`",
+            Self::Index { .. } => {
+                "usual values are `k1` 0.9 to 2, `b` 0.4 to 0.75, `delta` 0.5 to 1"
             }
             Self::Range { .. } => "mend the value in `tenant.toml`",
             Self::Limit(_) => {
@@ -252,6 +263,9 @@ impl WrittenManifest {
             return Err(ManifestError::Datasets(
                 "`[datasets.derive]` says how `datasets.dev` is divided, and there is none",
             ));
+        }
+        for (name, index) in &self.indexes {
+            index.check(name)?;
         }
         let range = |fits: bool, key, expects| match fits {
             true => Ok(()),

@@ -15,6 +15,10 @@ use crate::model::{WrittenModel, fits};
 use crate::simulator::Rates;
 use crate::split::Split;
 
+mod endpoint;
+
+pub use endpoint::{Asks, Hits, WrittenEndpoint};
+
 /// `policy.toml`, as written.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -27,6 +31,8 @@ pub struct WrittenPolicy {
     pub limits: WrittenLimits,
     /// Who answers model calls, by the name that configs use.
     pub providers: BTreeMap<String, WrittenProvider>,
+    /// Who answers searches, by the name that tenants give the index.
+    pub indexes: BTreeMap<String, WrittenEndpoint>,
     /// What is known of models, beside what the host knows.
     pub models: BTreeMap<String, WrittenModel>,
     /// What may be spent.
@@ -123,6 +129,10 @@ pub enum AuthScheme {
     ApiKeyHeader,
     /// `x-api-key: KEY`, as Anthropic has it.
     XApiKey,
+    /// `Authorization: ApiKey KEY`, as Elasticsearch has it.
+    Elastic,
+    /// `Authorization: Basic KEY`; the key is `USER:PASSWORD` as base64 writes it.
+    Basic,
     /// Signature Version 4.
     Sigv4,
     /// No key.

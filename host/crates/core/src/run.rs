@@ -17,12 +17,14 @@ use crate::split::Split;
 use crate::variant::VariantId;
 
 mod cost;
+mod index;
 mod provider;
 mod summary;
 
 pub use cost::{
     CacheMode, CacheUse, Calls, Cost, ServedBy, StepCost, StepTiming, TimeSplit, Tokens,
 };
+pub use index::{CorpusRecord, IndexRecord};
 pub use provider::ProviderRecord;
 pub use summary::{Failures, Status, Summary};
 
@@ -63,6 +65,9 @@ pub struct RunConfig {
     /// What answers for model roles other than the first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub roles: BTreeMap<String, ProviderRecord>,
+    /// What answers searches, by the names of the indexes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub indexes: BTreeMap<String, IndexRecord>,
     /// What the run may spend, by its config. It decides nothing but how far the run gets.
     #[serde(default)]
     pub budgets: BudgetsConfig,
@@ -215,6 +220,9 @@ impl RunConfig {
                 &format!("parameters.{name}"),
                 value.to_string(),
             );
+        }
+        for (name, index) in &self.indexes {
+            index.facts(name, &mut fact);
         }
         let Some(provider) = &self.provider else {
             fact(Dimension::Model, "provider", "none".into());

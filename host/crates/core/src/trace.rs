@@ -250,6 +250,9 @@ pub enum CallBody {
         answer: Option<Arc<Vec<Passage>>>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<RetrievalError>,
+        /// How often a server was asked for it.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        requests: u32,
     },
     Tool {
         request: Arc<ToolRequest>,
@@ -266,6 +269,10 @@ pub enum CallBody {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<ArtifactError>,
     },
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// What was done with a blob.

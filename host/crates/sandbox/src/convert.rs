@@ -120,6 +120,7 @@ pub(crate) fn call_record(call: &Call) -> Option<wit::CallRecord> {
             request,
             answer,
             error,
+            ..
         } => wit::CallBody::Search(wit::SearchCall {
             request: wit::SearchRequest {
                 step: text(&call.step),

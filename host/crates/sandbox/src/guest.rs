@@ -17,7 +17,7 @@ use fapo_core::trace::CallBody;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use wasmtime::component::{Instance, ResourceTable};
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::{Store, Trap, UpdateDeadline};
 
 use crate::bindings::fapo::tenant::types;
 use crate::engine;
@@ -48,6 +48,8 @@ pub(crate) struct Guest {
     case: CaseId,
     repeat: u32,
     pub(crate) recorder: Arc<Recorder>,
+    cpu: Arc<CpuMeter>,
+    cpu_max: Duration,
     pub(crate) counts: Counts,
     pub(crate) artifact_bytes: BTreeMap<String, u64>,
     pub(crate) memory: MemoryMeter,
@@ -76,6 +78,20 @@ impl Guest {
     /// Returns what the guest may use.
     pub(crate) fn limits(&self) -> &Limits {
         &self.binding.grants.limits
+    }
+
+    /// Ends the guest when its CPU time is over. The engine sees to that while
+    /// the guest runs; work that the host does for it is checked before it begins.
+    pub(crate) fn check_cpu(&self) -> wasmtime::Result<()> {
+        match self.cpu.used_in_poll().0 > self.cpu_max {
+            true => Err(Trap::Interrupt.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Tells whether the guest has had this thread for as long as one may.
+    pub(crate) fn is_due(&self) -> bool {
+        self.cpu.used_in_poll().1 >= engine::TICK
     }
 
     /// Ends the guest when a request is too large, or does not fit beside those
@@ -348,7 +364,10 @@ fn store(
     let limits = prepared.binding.grants.limits;
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits.resources_max as usize);
+    let cpu_max = Duration::from_millis(cpu_ms);
     let guest = Guest {
+        cpu: cpu.clone(),
+        cpu_max,
         shared: shared.clone(),
         binding: prepared.binding,
         role: prepared.role,
@@ -371,7 +390,6 @@ fn store(
     store.set_hostcall_fuel(limits.hostcall_bytes_max as usize);
     store.set_max_component_handles(limits.handles_max as usize);
     store.set_epoch_deadline(1);
-    let cpu_max = Duration::from_millis(cpu_ms);
     store.epoch_deadline_callback(move |_| {
         let (used, in_poll) = cpu.used_in_poll();
         Ok(if used > cpu_max {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use fapo_core::Untrusted;
 use fapo_core::call::{
-    ArtifactError, ArtifactInfo, Delivery, GenerateRequest, Passage, RetrievalError, SearchRequest,
-    ToolError, ToolRequest, ToolResult,
+    ArtifactError, ArtifactInfo, Delivery, Found, GenerateRequest, SearchRequest, ToolError,
+    ToolRequest, ToolResult,
 };
 use fapo_core::case::CaseId;
 use fapo_core::manifest::Role;
@@ -60,13 +60,13 @@ pub trait Provider: Send + Sync {
 }
 
 /// Searches.
+///
+/// An index in this process may answer in the first poll, and so on the guest's
+/// own thread: a search is work that the guest asked for, so it is charged to
+/// the guest's CPU time, and no guest searches beyond that.
 pub trait Retriever: Send + Sync {
     /// Returns the best passages, best first.
-    fn search(
-        &self,
-        site: CallSite,
-        request: Arc<SearchRequest>,
-    ) -> Answer<Result<Vec<Passage>, RetrievalError>>;
+    fn search(&self, site: CallSite, request: Arc<SearchRequest>) -> Answer<Found>;
 }
 
 /// Keeps named blobs: the run's inputs, and each case's own.

@@ -27,11 +27,13 @@ pub enum Dimension {
     Structure,
     /// What answered model calls.
     Model,
+    /// What searches find, and how they rank it.
+    Index,
 }
 
 impl Dimension {
     /// Every dimension.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Dataset,
         Self::Cases,
         Self::Scorer,
@@ -40,6 +42,7 @@ impl Dimension {
         Self::Parameter,
         Self::Structure,
         Self::Model,
+        Self::Index,
     ];
 
     /// The word in flags and records.
@@ -53,6 +56,7 @@ impl Dimension {
             Self::Parameter => "parameter",
             Self::Structure => "structure",
             Self::Model => "model",
+            Self::Index => "index",
         }
     }
 
@@ -61,7 +65,7 @@ impl Dimension {
     pub fn may_vary(self) -> bool {
         matches!(
             self,
-            Self::Prompt | Self::Parameter | Self::Structure | Self::Model
+            Self::Prompt | Self::Parameter | Self::Structure | Self::Model | Self::Index
         )
     }
 }
@@ -107,7 +111,7 @@ impl VariesError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Unknown(_) => "write some of `--varies prompt,parameter,structure,model`",
+            Self::Unknown(_) => "write some of `--varies prompt,parameter,structure,model,index`",
             Self::Fixed(_) => {
                 "`--exploratory` compares such runs and marks what differs, without a claim of what caused it"
             }
@@ -294,9 +298,9 @@ mod tests {
     const DATASET: Dimension = Dimension::Dataset;
 
     #[test]
-    fn four_dimensions_may_vary_and_no_other() {
-        let four = parse_varies("model, prompt,structure,parameter").unwrap();
-        assert_eq!(four.len(), 4);
+    fn five_dimensions_may_vary_and_no_other() {
+        let five = parse_varies("model, prompt,structure,parameter,index").unwrap();
+        assert_eq!(five.len(), 5);
         for fixed in ["dataset", "cases", "scorer", "split"] {
             let refused = parse_varies(fixed).unwrap_err();
             assert!(matches!(refused, VariesError::Fixed(_)), "{refused}");

@@ -18,8 +18,15 @@ pub struct Calls {
     pub maybe_paid: u64,
     pub generate: u64,
     pub search: u64,
+    /// Requests that searches sent to servers, those that were tried again included.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub search_requests: u64,
     pub tool: u64,
     pub artifact: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Whether a run used answers that were kept from before.

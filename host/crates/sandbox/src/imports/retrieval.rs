@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fapo_core::call::{Passage, RetrievalError};
+use fapo_core::call::{Found, Passage, RetrievalError};
 use fapo_core::manifest::Capability;
 use fapo_core::trace::CallBody;
 
@@ -10,7 +10,7 @@ use crate::bindings::fapo::tenant::retrieval::Host;
 use crate::bindings::fapo::tenant::types as wit;
 use crate::convert::{self, list_bytes, text_bytes};
 use crate::guest::{Asked, Guest};
-use crate::recorder::{Spent, told, within};
+use crate::recorder::{told, within};
 
 impl Host for Guest {
     async fn search(
@@ -28,6 +28,10 @@ impl Host for Guest {
         let mut asked = Vec::with_capacity(requests.len());
         for request in requests {
             asked.push(self.ask_index(request)?);
+            // Many searches in one call are no reason for others to wait.
+            if self.is_due() {
+                tokio::task::yield_now().await;
+            }
         }
         let mut answers = Vec::with_capacity(asked.len());
         for asked in asked {
@@ -56,7 +60,8 @@ impl Guest {
     fn ask_index(
         &mut self,
         request: wit::SearchRequest,
-    ) -> Result<Result<Asked<Answered>, RetrievalError>, Spent> {
+    ) -> wasmtime::Result<Result<Asked<Answered>, RetrievalError>> {
+        self.check_cpu()?;
         self.counts.retrieval += 1;
         within(
             "retrieval_calls_max",
@@ -76,6 +81,13 @@ impl Guest {
                 "the query is empty".into(),
             )));
         }
+        let query_bytes_max = self.limits().retrieval_query_bytes_max;
+        if request.query.as_str().len() as u64 > query_bytes_max {
+            let why = format!(
+                "the query is longer than {query_bytes_max} bytes (`retrieval_query_bytes_max`)"
+            );
+            return Ok(Err(RetrievalError::InvalidRequest(why.into())));
+        }
         let k_max = self.limits().retrieval_k_max;
         if request.k == 0 || u64::from(request.k) > k_max {
             let why = format!(
@@ -91,13 +103,15 @@ impl Guest {
                 request: request.clone(),
                 answer: None,
                 error: None,
+                requests: 0,
             },
         );
         let recorder = self.recorder.clone();
         let check = self.answer_check();
         let answer = retriever.search(site, request);
         Ok(Ok(self.ask(async move {
-            let answered = match answer.await {
+            let Found { answer, requests } = answer.await;
+            let answered = match answer {
                 Ok(passages) => match check(passages_bytes(&passages)) {
                     Ok(()) => Ok(Arc::new(passages)),
                     Err(why) => Err(RetrievalError::Other(why.into())),
@@ -105,8 +119,15 @@ impl Guest {
                 Err(error) => Err(error),
             };
             recorder.call_ends(at, |body| {
-                if let CallBody::Search { answer, error, .. } = body {
+                if let CallBody::Search {
+                    answer,
+                    error,
+                    requests: sent,
+                    ..
+                } = body
+                {
                     (*answer, *error) = told(&answered);
+                    *sent = requests;
                 }
             });
             answered
