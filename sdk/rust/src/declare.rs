@@ -284,6 +284,15 @@ impl Setting<u32> {
     }
 }
 
+impl Setting<bool> {
+    pub(crate) fn resolve(&self, settings: &Settings) -> Result<bool, ChainError> {
+        match self {
+            Self::Fixed(value) => Ok(*value),
+            Self::Parameter(name) => settings.boolean(name),
+        }
+    }
+}
+
 impl Setting<&'static str> {
     pub(crate) fn resolve(&self, settings: &Settings) -> Result<String, ChainError> {
         match self {
@@ -301,6 +310,12 @@ impl<T> From<&'static str> for Setting<T> {
 
 impl From<f64> for Setting<f64> {
     fn from(value: f64) -> Self {
+        Self::Fixed(value)
+    }
+}
+
+impl From<bool> for Setting<bool> {
+    fn from(value: bool) -> Self {
         Self::Fixed(value)
     }
 }

@@ -21,6 +21,7 @@ pub mod template;
 mod declare;
 mod graph;
 pub mod parse;
+pub mod retrieve;
 mod run;
 mod step;
 
@@ -53,13 +54,14 @@ pub use crate::graph::{END, Graph, START};
 pub use crate::host::Host;
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::host::Imports;
+pub use crate::retrieve::numbered;
 pub use crate::run::{Run, Steps, Visit};
 pub use crate::scorer::Scorer;
 pub use crate::step::agent::Agent;
 pub use crate::step::code::Code;
 pub use crate::step::fan_out::FanOut;
 pub use crate::step::llm::Llm;
-pub use crate::step::retrieve::{Retrieve, numbered};
+pub use crate::step::retrieve::Retrieve;
 pub use crate::step::{Answers, Ask, Branch, Declared, Node, Taken};
 
 /// What a tenant's `lib.rs` wants in scope.

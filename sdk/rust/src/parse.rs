@@ -49,6 +49,53 @@ pub fn tag(name: &'static str) -> impl Fn(&str) -> Result<String, String> {
     }
 }
 
+/// Returns a parser for a field of a text that is laid out as DSPy has it: each
+/// field below a line `[[ ## name ## ]]`. A text without any such line is the
+/// field itself, so the parser serves prompts with and without the layout.
+///
+/// Of a field that comes twice, the first counts.
+///
+/// ```
+/// let parse = fapo_sdk::parse::marked("answer");
+/// let text = "[[ ## reasoning ## ]]\nIt is.\n\n[[ ## answer ## ]]\nyes\n\n[[ ## completed ## ]]";
+/// assert_eq!(parse(text), Ok("yes".into()));
+/// assert_eq!(parse(" yes "), Ok("yes".into()));
+/// assert_eq!(parse("[[ ## reasoning ## ]]\nIt is."), Err("the field `answer` is missing".into()));
+/// ```
+pub fn marked(name: &'static str) -> impl Fn(&str) -> Result<String, String> {
+    move |text| {
+        let mut value: Option<String> = None;
+        let mut is_marked = false;
+        let mut is_inside = false;
+        for line in text.lines() {
+            let mut line = line;
+            if let Some((field, rest)) = marker(line) {
+                is_marked = true;
+                is_inside = field == name && value.is_none();
+                line = rest;
+            }
+            if is_inside {
+                let value = value.get_or_insert_default();
+                value.push_str(line);
+                value.push('\n');
+            }
+        }
+        match value {
+            Some(value) => trimmed(&value),
+            None if is_marked => Err(format!("the field `{name}` is missing")),
+            None => trimmed(text),
+        }
+    }
+}
+
+/// Reads a line that begins with `[[ ## name ## ]]`: the name, and what follows.
+fn marker(line: &str) -> Option<(&str, &str)> {
+    let rest = line.trim_start().strip_prefix("[[ ## ")?;
+    let (name, rest) = rest.split_once(" ## ]]")?;
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    is_name.then_some((name, rest))
+}
+
 /// Returns what stands in the last `\boxed{…}`, as models of mathematics give
 /// their answers. Braces inside it are part of the answer.
 ///
@@ -165,6 +212,31 @@ const ATTEMPTS_MAX: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_marked_field_ends_at_the_next_marker_and_counts_once() {
+        let summary = marked("summary");
+        for (text, value) in [
+            (
+                "[[ ## summary ## ]] one\ntwo\n\n[[ ## x ## ]]\n3",
+                "one\ntwo",
+            ),
+            ("  [[ ## summary ## ]]\na\n[[ ## summary ## ]]\nb", "a"),
+            (
+                "[[ ## summary ## ]]\n[[ ##not## ]]\n[[ ## completed ## ]]",
+                "[[ ##not## ]]",
+            ),
+            ("[[ ## summary ## ]]", ""),
+            (
+                "it says [[ ## x ## ]] within",
+                "it says [[ ## x ## ]] within",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(summary(text).as_deref(), Ok(value), "{text}");
+        }
+        assert!(summary("[[ ## x ## ]]\n1").is_err());
+    }
 
     #[test]
     fn json_is_found_whole_fenced_and_between_words() {

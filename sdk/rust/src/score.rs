@@ -13,4 +13,6 @@ pub use field::{json_field, json_is};
 pub use judge::{LlmJudge, Verdict};
 pub use number::{is_near, number, number_is};
 pub use pattern::{regex_capture, regex_match};
-pub use text::{Normalize, contains, exact_match, f1, hotpot_f1, normalize};
+pub use text::{
+    Normalize, contains, dspy_exact_match, dspy_normalize, exact_match, f1, hotpot_f1, normalize,
+};

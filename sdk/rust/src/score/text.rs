@@ -1,5 +1,7 @@
 //! Comparisons of texts, as the official scripts of SQuAD and HotpotQA make
-//! them.
+//! them, and as DSPy does.
+
+use unicode_normalization::UnicodeNormalization;
 
 /// Returns a text as SQuAD and HotpotQA compare it: in lower case, without
 /// ASCII punctuation and the articles `a`, `an` and `the`, words one space
@@ -16,6 +18,39 @@ pub fn normalize(text: &str) -> String {
         .collect();
     let bare = without_articles(&bare);
     spaced(&bare)
+}
+
+/// Returns a text as DSPy compares it, and with it GEPA and FAPO: [`normalize`]
+/// of the text's canonical decomposition (NFD).
+///
+/// So `é` is the same however it is encoded, but its accent stays, and an
+/// article that only an accent makes another word is taken away: `thé` is no
+/// more than the accent.
+///
+/// ```
+/// use fapo_sdk::score::{dspy_normalize, normalize};
+///
+/// assert_eq!(dspy_normalize("The Caf\u{e9}!"), "cafe\u{301}");
+/// assert_eq!(normalize("The Caf\u{e9}!"), "caf\u{e9}");
+/// ```
+pub fn dspy_normalize(text: &str) -> String {
+    if text.is_ascii() {
+        return normalize(text);
+    }
+    let decomposed: String = text.nfd().collect();
+    normalize(&decomposed)
+}
+
+/// Says whether two texts are the same as DSPy's `EM` tells.
+///
+/// ```
+/// use fapo_sdk::score::{dspy_exact_match, exact_match};
+///
+/// assert!(dspy_exact_match("cafe\u{301}", "the caf\u{e9}"));
+/// assert!(!exact_match("cafe\u{301}", "the caf\u{e9}"));
+/// ```
+pub fn dspy_exact_match(output: &str, expected: &str) -> bool {
+    dspy_normalize(output) == dspy_normalize(expected)
 }
 
 /// What does not count when two texts are compared.
@@ -208,6 +243,24 @@ mod tests {
         ] {
             assert_eq!(normalize(text), normal, "{text}");
         }
+    }
+
+    #[test]
+    fn dspy_splits_accents_off_before_anything_else() {
+        for (text, normal) in [
+            ("th\u{e9} caf\u{e9}", "\u{301} cafe\u{301}"),
+            ("\u{e0} la", "\u{300} la"),
+            // Decomposed, and in the order of their classes.
+            ("q\u{307}\u{323}", "q\u{323}\u{307}"),
+            ("\u{212b}ngstr\u{f6}m", "\u{30a}ngstro\u{308}m"),
+            ("\u{ac00}", "\u{1100}\u{1161}"),
+            // Of the same look alone: that is for no canonical form to say.
+            ("\u{ff21}", "\u{ff41}"),
+            ("“ﬁn”", "“ﬁn”"),
+        ] {
+            assert_eq!(dspy_normalize(text), normal, "{text}");
+        }
+        assert!(!dspy_exact_match("cafe", "caf\u{e9}"));
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! The node that searches an index.
 
-use std::fmt::Write;
-
 use crate::bindings::chain::{ChainError, StepKind};
 use crate::bindings::types::{Passage, SearchRequest};
 use crate::declare::Setting;
 use crate::host::Host;
+use crate::retrieve::{Fusion, Layout, Rescue, interleave};
 use crate::run::{Run, Visit};
 use crate::step::{Answers, Ask, Branch, Declared, Node, Taken, add_parameter};
 
 /// A step that searches an index. Its output is the passages as numbered text,
 /// ready for a prompt; [`keep`](Retrieve::keep) puts the passages themselves
-/// into the state.
+/// into the state. [`fuse`](Retrieve::fuse) and [`rescue`](Retrieve::rescue)
+/// make more of the index than one query does.
 ///
 /// ```
 /// use fapo_sdk::prelude::*;
@@ -32,6 +32,9 @@ pub struct Retrieve<S> {
     index: &'static str,
     query: Query<S>,
     k: Setting<u32>,
+    layout: Layout,
+    fusion: Option<Fusion>,
+    rescue: Option<Rescue>,
     keep: Option<Keep<S>>,
 }
 
@@ -52,6 +55,9 @@ impl<S> Retrieve<S> {
             index,
             query: Query::Text("${question}"),
             k: Setting::Fixed(5),
+            layout: Layout::default(),
+            fusion: None,
+            rescue: None,
             keep: None,
         }
     }
@@ -75,15 +81,45 @@ impl<S> Retrieve<S> {
         self
     }
 
+    /// Sets how the passages stand in the output.
+    pub fn layout(mut self, layout: Layout) -> Self {
+        self.layout = layout;
+        self
+    }
+
+    /// Asks several queries and makes one ranking of what they find, where the
+    /// fusion is on; its [`Fusion`] says which, and how.
+    pub fn fuse(mut self, fusion: Fusion) -> Self {
+        self.fusion = Some(fusion);
+        self
+    }
+
+    /// Searches once more for names that nothing which was found is about; its
+    /// [`Rescue`] says in which text, and how many.
+    pub fn rescue(mut self, rescue: Rescue) -> Self {
+        self.rescue = Some(rescue);
+        self
+    }
+
     /// Puts the passages into the state.
     ///
     /// Where the host puts another output in the step's place, the passages are
-    /// read back from its text: their titles and texts where it is numbered as
-    /// [`numbered`] writes it, or else one passage that holds all of it. They
-    /// then have no id, score or metadata.
+    /// read back from its text: their titles and texts where it is laid out as
+    /// the step would have done it, or else one passage that holds all of it.
+    /// They then have no id, score or metadata.
     pub fn keep(mut self, keep: impl Fn(&mut S, Vec<Passage>) + 'static) -> Self {
         self.keep = Some(Box::new(keep));
         self
+    }
+}
+
+impl<S> Retrieve<S> {
+    /// Returns the fusion where it is on.
+    fn fusion_in(&self, visit: &Visit<'_>) -> Result<Option<&Fusion>, ChainError> {
+        match &self.fusion {
+            Some(fusion) if fusion.is_on(visit)? => Ok(Some(fusion)),
+            _ => Ok(None),
+        }
     }
 }
 
@@ -100,6 +136,11 @@ impl<S> Branch<S> for Retrieve<S> {
                 add_parameter(&mut parameters, name.strip_prefix("parameters."));
             }
         }
+        let fusion = self.fusion.iter().flat_map(Fusion::parameters);
+        let rescue = self.rescue.iter().flat_map(Rescue::parameters);
+        for parameter in fusion.chain(rescue) {
+            add_parameter(&mut parameters, Some(parameter));
+        }
         Declared {
             name: self.name,
             kind: StepKind::Retrieval,
@@ -115,6 +156,9 @@ impl<S> Branch<S> for Retrieve<S> {
             Query::Text(text) => vec![visit.fill(text, &[])],
             Query::Made(queries) => queries(state, visit),
         };
+        if let Some(fusion) = self.fusion_in(visit)? {
+            queries = fusion.queries(&queries, visit);
+        }
         // The host refuses an empty query; a chain goes further without passages.
         queries.retain(|query| !query.trim().is_empty());
         if queries.is_empty() {
@@ -143,11 +187,17 @@ impl<S> Branch<S> for Retrieve<S> {
         }
     }
 
-    fn take(&self, answers: Answers, _visit: &Visit<'_>) -> Result<Taken, ChainError> {
+    fn take(&self, answers: Answers, visit: &Visit<'_>) -> Result<Taken, ChainError> {
         let found: Result<Vec<_>, _> = answers.found.into_iter().collect();
-        let passages = interleave(found?);
+        let mut passages = match self.fusion_in(visit)? {
+            Some(fusion) => fusion.fuse(found?, self.k.resolve(visit.settings)?, visit)?,
+            None => interleave(found?),
+        };
+        if let Some(rescue) = &self.rescue {
+            rescue.find(self.index, &mut passages, visit)?;
+        }
         Ok(Taken {
-            output: numbered(&passages),
+            output: self.layout.write(&passages),
             passages,
         })
     }
@@ -159,7 +209,7 @@ impl<S> Branch<S> for Retrieve<S> {
         passages: Option<Vec<Passage>>,
     ) -> Result<(), String> {
         if let Some(keep) = &self.keep {
-            keep(state, passages.unwrap_or_else(|| read_numbered(output)));
+            keep(state, passages.unwrap_or_else(|| self.layout.read(output)));
         }
         Ok(())
     }
@@ -176,129 +226,5 @@ impl<S> Node<S> for Retrieve<S> {
 
     fn visit(&self, state: &mut S, run: &mut Run<'_>) -> Result<(), ChainError> {
         super::visit_together(&[self], 1, state, run)
-    }
-}
-
-/// Returns passages as text: `[1] Title`, a line with the passage, a blank line.
-///
-/// ```
-/// use fapo_sdk::{Passage, numbered};
-///
-/// let passages = [Passage::new("1", "Dracula", "A novel."), Passage::new("2", "", "A film.")];
-/// assert_eq!(numbered(&passages), "[1] Dracula\nA novel.\n\n[2]\nA film.");
-/// ```
-pub fn numbered(passages: &[Passage]) -> String {
-    let room = passages
-        .iter()
-        .map(|p| p.title.len() + p.text.len() + 16)
-        .sum();
-    let mut text = String::with_capacity(room);
-    for (i, passage) in passages.iter().enumerate() {
-        let gap = if i == 0 { "" } else { "\n\n" };
-        let space = if passage.title.is_empty() { "" } else { " " };
-        let title = &passage.title;
-        let _ = write!(text, "{gap}[{}]{space}{title}\n{}", i + 1, passage.text);
-    }
-    text
-}
-
-/// Returns the passages of a numbered text.
-fn read_numbered(text: &str) -> Vec<Passage> {
-    let mut passages: Vec<Passage> = Vec::new();
-    for line in text.lines() {
-        let next = passages.len() as u32 + 1;
-        // Only the next number begins a passage: most texts with brackets of
-        // their own do not count along.
-        let title = line.strip_prefix(&format!("[{next}]"));
-        match (title, passages.last_mut()) {
-            (Some(title), _) => {
-                let rank = next;
-                passages.push(Passage {
-                    rank,
-                    ..Passage::new("", title.trim(), "")
-                });
-            }
-            (None, Some(passage)) => {
-                passage.text.push_str(line);
-                passage.text.push('\n');
-            }
-            (None, None) if text.trim().is_empty() => return Vec::new(),
-            (None, None) => {
-                return vec![Passage {
-                    rank: 1,
-                    ..Passage::new("", "", text.trim())
-                }];
-            }
-        }
-    }
-    for passage in &mut passages {
-        passage.text.truncate(passage.text.trim_end().len());
-    }
-    passages
-}
-
-/// Returns the passages of several searches: the best of each, then the second
-/// of each, and so on, each passage once and ranked anew.
-fn interleave(mut found: Vec<Vec<Passage>>) -> Vec<Passage> {
-    if found.len() == 1 {
-        return found.swap_remove(0);
-    }
-    let mut searches: Vec<_> = found.into_iter().map(Vec::into_iter).collect();
-    let mut passages: Vec<Passage> = Vec::new();
-    loop {
-        let round: Vec<_> = searches.iter_mut().filter_map(Iterator::next).collect();
-        if round.is_empty() {
-            return passages;
-        }
-        for passage in round {
-            if !passages.iter().any(|known| known.id == passage.id) {
-                let rank = passages.len() as u32 + 1;
-                passages.push(Passage { rank, ..passage });
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn passages(ids: &[&str]) -> Vec<Passage> {
-        ids.iter()
-            .map(|id| Passage::new(id, &format!("title {id}"), &format!("text {id}")))
-            .collect()
-    }
-
-    #[test]
-    fn numbered_text_is_read_back() {
-        let mut written = passages(&["a", "b"]);
-        written[0].text = "one\n\n[9] two".into();
-        written.push(Passage::new("c", "", "last"));
-        let read = read_numbered(&numbered(&written));
-        let of = |passages: &[Passage]| -> Vec<_> {
-            passages
-                .iter()
-                .map(|p| (p.title.clone(), p.text.clone()))
-                .collect()
-        };
-        assert_eq!(of(&read), of(&written));
-        assert_eq!(read[2].rank, 3);
-    }
-
-    #[test]
-    fn a_text_without_numbers_is_one_passage_and_a_blank_one_none() {
-        let read = read_numbered("some\ntext");
-        assert_eq!(read.len(), 1);
-        assert_eq!(read[0].text, "some\ntext");
-        assert!(read_numbered(" \n").is_empty());
-        assert!(read_numbered("").is_empty());
-    }
-
-    #[test]
-    fn several_searches_take_turns_and_no_passage_comes_twice() {
-        let all = interleave(vec![passages(&["a", "b", "c"]), passages(&["b", "d"])]);
-        let ids: Vec<_> = all.iter().map(|p| (p.id.as_str(), p.rank)).collect();
-        assert_eq!(ids, [("a", 1), ("b", 2), ("d", 3), ("c", 4)]);
-        assert!(interleave(Vec::new()).is_empty());
     }
 }

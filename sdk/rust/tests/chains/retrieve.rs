@@ -2,6 +2,7 @@
 
 use fapo_sdk::RetrievalError;
 use fapo_sdk::fake::{self, FakeHost};
+use fapo_sdk::retrieve::{Fusion, Layout, Rescue};
 
 use super::*;
 
@@ -94,4 +95,94 @@ fn an_unknown_index_fails_the_step_and_is_the_chains_error() {
         host.steps()[0].failure.as_deref(),
         Some("unknown-index: news")
     );
+}
+
+/// Searches for what the model wrote, with what the two switches add.
+fn hop() -> Graph<()> {
+    Graph::new("hop", "")
+        .parameter(Parameter::boolean("fusion", "", false))
+        .parameter(Parameter::integer("rescue", "", 0..=5, 0))
+        .step(ask("write"))
+        .step(
+            Retrieve::new("search", "", "wiki")
+                .query("${steps.write.output}")
+                .k(2)
+                .layout(Layout::Quoted)
+                .fuse(Fusion::rrf().with("${question}").when("fusion"))
+                .rescue(Rescue::names_in("${question}\n${steps.write.output}").searches("rescue")),
+        )
+}
+
+chain!(Hop, (), hop());
+
+fn searches(host: &FakeHost) -> Vec<Vec<String>> {
+    let calls = host.calls().into_iter();
+    let searches = calls.filter_map(|call| match call {
+        Call::Search(searches) => Some(searches.into_iter().map(|s| s.query).collect()),
+        _ => None,
+    });
+    searches.collect()
+}
+
+#[test]
+fn fusion_and_rescue_are_off_until_a_parameter_turns_them_on() {
+    fake::check::<Hop>();
+    let host = wiki().answer("write", "1. Bram Stoker\n2. Emma novel");
+    let outcome = fake::run::<Hop>(&host, question()).unwrap();
+    assert_eq!(searches(&host), [["1. Bram Stoker\n2. Emma novel"]]);
+    assert_eq!(
+        outcome.output_text,
+        "[1] «Dracula | A novel by Bram Stoker.»\n[2] «Emma | A novel by Jane Austen.»"
+    );
+    let declared = fake::describe::<Hop>().steps;
+    assert_eq!(declared[1].parameters, ["fusion", "rescue"]);
+}
+
+#[test]
+fn a_fusion_asks_each_line_and_the_further_text_together() {
+    let settings = fake::settings::<Hop>().with_parameter("fusion", "true");
+    let host = wiki().answer("write", "1. Bram Stoker\n\n2. Emma novel\nBram Stoker");
+    let outcome = fake::run_with::<Hop>(&host, question(), &settings).unwrap();
+    assert_eq!(
+        searches(&host),
+        [["Bram Stoker", "Emma novel", "Who wrote Dracula?"]]
+    );
+    assert_eq!(outcome.output_text.matches("Dracula").count(), 1);
+    let many = (0..20).map(|n| format!("line {n}\n")).collect::<String>();
+    let host = wiki().answer("write", &many);
+    fake::run_with::<Hop>(&host, question(), &settings).unwrap();
+    assert_eq!(searches(&host)[0].len(), Fusion::QUERIES_MAX);
+}
+
+#[test]
+fn names_that_no_title_covers_are_searched_for_by_themselves() {
+    let settings = fake::settings::<Hop>().with_parameter("rescue", "2");
+    let host = FakeHost::new()
+        .passages(
+            "wiki",
+            [
+                Passage::new("1", "Dracula", "A novel."),
+                Passage::new("2", "Emma", "A novel."),
+                Passage::new("3", "Stoker (film)", "A film."),
+                Passage::new("4", "Bram Stoker", "A writer."),
+            ],
+        )
+        .answer(
+            "write",
+            "Dracula was written by Bram Stoker of Clontarf in 1897.",
+        );
+    let outcome = fake::run_with::<Hop>(&host, question(), &settings).unwrap();
+    let searches = searches(&host);
+    assert_eq!(searches[1], ["Bram Stoker of Clontarf", "1897"]);
+    assert!(
+        outcome
+            .output_text
+            .ends_with("[3] «Bram Stoker | A writer.»")
+    );
+    assert_eq!(diagnostics(&outcome), ["rescued: search: Bram Stoker"]);
+    // All that was missing has been found: there is nothing more to look for.
+    let settings = fake::settings::<Hop>().with_parameter("rescue", "1");
+    let host = wiki().answer("write", "Dracula");
+    fake::run_with::<Hop>(&host, question(), &settings).unwrap();
+    assert_eq!(self::searches(&host).len(), 1);
 }
