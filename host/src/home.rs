@@ -56,6 +56,11 @@ impl Home {
         self.dir.join("spending.sqlite")
     }
 
+    /// Indexes that were built on demand, and the digests of corpora.
+    pub(crate) fn indexes(&self) -> PathBuf {
+        self.dir.join("indexes")
+    }
+
     pub(crate) fn runs(&self) -> PathBuf {
         self.dir.join("runs")
     }

@@ -15,6 +15,7 @@ mod manifest;
 mod workspace;
 
 mod dataset;
+mod indexes;
 
 mod artifacts;
 mod budgets;

@@ -193,6 +193,11 @@ impl Doing {
         bar.enable_steady_tick(Duration::from_millis(200));
         Self(bar)
     }
+
+    /// Says what is being done now.
+    pub(crate) fn now(&self, what: String) {
+        self.0.set_message(what);
+    }
 }
 
 impl Drop for Doing {

@@ -219,6 +219,16 @@ impl Named {
         Ok(file.into_std())
     }
 
+    /// Opens the folder, if it is one.
+    pub(crate) fn open_folder(&self) -> CommandResult<Option<Dir>> {
+        let meta = self.dir.metadata(&self.path);
+        if !meta.map_err(|error| self.error("open", error))?.is_dir() {
+            return Ok(None);
+        }
+        let dir = self.dir.open_dir(&self.path);
+        dir.map(Some).map_err(|error| self.error("open", error))
+    }
+
     /// Returns all of the file, and at most so many bytes and one.
     pub(crate) fn bytes(&self, max: u64) -> CommandResult<Vec<u8>> {
         let mut bytes = Vec::new();

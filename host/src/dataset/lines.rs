@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
 use fapo_core::case::Case;
 use fapo_core::digest::{content_digest, hex};
 use fapo_core::split::Groups;
@@ -30,10 +32,24 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    fn open(&self) -> CommandResult<File> {
+    /// Opens the file.
+    pub(crate) fn open(&self) -> CommandResult<File> {
         match self {
             Self::Path(path) => File::open(path).map_err(|error| file_error("open", path, error)),
             Self::Tenant(named) => named.open(),
+        }
+    }
+
+    /// Opens the folder, if it is one; then nothing outside of it is reached.
+    pub(crate) fn open_folder(&self) -> CommandResult<Option<Dir>> {
+        match self {
+            Self::Path(path) if path.is_dir() => {
+                let dir = Dir::open_ambient_dir(path, ambient_authority());
+                dir.map(Some)
+                    .map_err(|error| file_error("open", path, error))
+            }
+            Self::Path(_) => Ok(None),
+            Self::Tenant(named) => named.open_folder(),
         }
     }
 

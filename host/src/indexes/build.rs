@@ -1,0 +1,399 @@
+//! From a corpus to an index directory.
+//!
+//! One thread reads pieces of the corpus, others make documents and segments of
+//! them, and this one takes those in the order of the corpus: it refuses ids that
+//! come twice, writes the documents, and puts the segments into a file without a
+//! name. In the end the segments are merged. What comes out depends neither on
+//! how many threads there are, nor on which of them was faster.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, BufWriter, Write};
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+
+use fapo_core::Untrusted;
+use fapo_core::bm25::{BuildError, Document, DocumentsWriter, Index, write_index};
+
+use super::corpus::{Piece, Reader, not_usable};
+use super::info::{CorpusInfo, FORMAT, Info};
+use super::map::Map;
+use super::open::{DOCUMENTS, INDEX};
+use super::rows::{BadRow, Batch, Id, Place};
+use super::site::Site;
+use super::{Recipe, recipe_digest};
+use crate::exit::{CommandError, CommandResult, file_error};
+use crate::report::{Doing, counted};
+
+/// How an index is built. The result does not depend on it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    /// Threads that make segments.
+    pub(crate) threads: usize,
+}
+
+impl Default for How {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self {
+            // Each takes memory, and one thread cannot read for very many.
+            threads: cores.min(8),
+        }
+    }
+}
+
+/// Builds an index in a directory of its own, which then takes its place: if
+/// a digest is wanted, only an index that has it.
+pub(super) fn build_at(
+    recipe: &Recipe,
+    site: Site,
+    how: How,
+    wanted: Option<&str>,
+) -> CommandResult<Info> {
+    recipe.check()?;
+    let shown = recipe.corpus.shown();
+    let doing = Doing::what(format!("indexing {shown}"));
+    let mut written = Written::new(&site, &shown)?;
+    let mut reader = recipe.corpus.read()?;
+    each_batch(recipe, &mut reader, how, |batch, n_bytes| {
+        written.add(batch)?;
+        doing.now(format!(
+            "indexing {shown}: {}, {} MB",
+            counted(u64::from(written.n_documents), "document"),
+            n_bytes >> 20
+        ));
+        Ok(())
+    })?;
+    if written.n_documents == 0 {
+        return Err(
+            CommandError::person(format!("`{shown}` holds no document")).hint(
+                "a corpus is a file of JSON lines, a table, or a folder of `.txt` and `.md` files",
+            ),
+        );
+    }
+    doing.now(format!(
+        "merging {}",
+        counted(u64::from(written.n_documents), "document")
+    ));
+    let info = written.finish(recipe, &reader)?;
+    if wanted.is_some_and(|wanted| wanted != info.digest) {
+        return Err(
+            CommandError::world(format!("`{shown}` changed while it was indexed"))
+                .hint("run it again when nobody writes there"),
+        );
+    }
+    info.write(site.dir())
+        .map_err(|error| site.not_written(error))?;
+    site.finish()?;
+    Ok(info)
+}
+
+/// Hands over the batches of a corpus in order.
+fn each_batch(
+    recipe: &Recipe,
+    reader: &mut Reader,
+    how: How,
+    mut take: impl FnMut(Batch, u64) -> CommandResult<()>,
+) -> CommandResult<()> {
+    // Pieces under way: one for each thread, and one that is ready for the next.
+    let n_under_way = how.threads + 1;
+    let (permit, permits) = sync_channel::<()>(n_under_way);
+    for _ in 0..n_under_way {
+        permit.send(()).expect("there is room for all permits");
+    }
+    let (to_read, pieces) = sync_channel::<(u64, u64, Piece)>(n_under_way);
+    let pieces = Mutex::new(pieces);
+    let (done, batches) = channel();
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(move || read_pieces(reader, &permits, &to_read));
+        for _ in 0..how.threads {
+            let (done, pieces) = (done.clone(), &pieces);
+            scope.spawn(move || {
+                loop {
+                    // The lock ends with the statement, before the work begins.
+                    let next = pieces.lock().expect("nobody panics with it").recv();
+                    let Ok((number, n_bytes, piece)) = next else {
+                        break;
+                    };
+                    let batch = Batch::read(recipe, &piece);
+                    drop(piece);
+                    if done.send((number, n_bytes, batch)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(done);
+        let mut early = BTreeMap::new();
+        let mut next = 0;
+        let taken = (|| {
+            for (number, n_bytes, batch) in batches {
+                early.insert(number, (n_bytes, batch));
+                while let Some((n_bytes, batch)) = early.remove(&next) {
+                    let batch = batch.map_err(|bad| bad_row(bad, &recipe.corpus.shown()))?;
+                    take(batch, n_bytes)?;
+                    next += 1;
+                    // Nobody wants it once all was read.
+                    let _ = permit.send(());
+                }
+            }
+            Ok(())
+        })();
+        // Who waits for one learns that there is none any more.
+        drop(permit);
+        let read = reading.join().expect("reading does not panic");
+        // Rows come before what could not be read after them.
+        taken.and(read)
+    })
+}
+
+fn read_pieces(
+    reader: &mut Reader,
+    permits: &Receiver<()>,
+    pieces: &SyncSender<(u64, u64, Piece)>,
+) -> CommandResult<()> {
+    let mut number = 0;
+    while permits.recv().is_ok()
+        && let Some(piece) = reader.next()?
+        && pieces.send((number, reader.n_bytes(), piece)).is_ok()
+    {
+        number += 1;
+    }
+    Ok(())
+}
+
+fn bad_row(bad: BadRow, shown: &str) -> CommandError {
+    let error = match &bad.place {
+        Place::Line(line) => not_usable(shown, *line),
+        Place::File(path) => CommandError::person(format!(
+            "could not use `{}` in `{shown}`",
+            Untrusted::from(path.as_str())
+        )),
+    };
+    let error = error.because(bad.why);
+    match bad.hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+/// What is on disk so far.
+struct Written<'a> {
+    site: &'a Site,
+    shown: &'a str,
+    documents: DocumentsWriter<BufWriter<File>>,
+    ids: Ids,
+    n_documents: u32,
+    ids_are_numbers: bool,
+    segments: BufWriter<File>,
+    /// Where each segment ends.
+    ends: Vec<usize>,
+}
+
+impl<'a> Written<'a> {
+    fn new(site: &'a Site, shown: &'a str) -> CommandResult<Self> {
+        let documents = File::create(site.dir().join(DOCUMENTS));
+        let documents = documents.map_err(|error| site.not_written(error))?;
+        let segments = tempfile::tempfile_in(site.dir());
+        let segments = segments.map_err(|error| site.not_written(error))?;
+        Ok(Self {
+            site,
+            shown,
+            documents: DocumentsWriter::new(BufWriter::with_capacity(1 << 20, documents)),
+            ids: Ids::default(),
+            n_documents: 0,
+            ids_are_numbers: true,
+            segments: BufWriter::with_capacity(1 << 20, segments),
+            ends: Vec::new(),
+        })
+    }
+
+    fn add(&mut self, batch: Batch) -> CommandResult<()> {
+        for read in batch.documents() {
+            let number = self.n_documents.to_string();
+            let id = match read.id {
+                Id::None => &number,
+                Id::Number | Id::Text => read.document.id,
+            };
+            self.ids_are_numbers &= read.id != Id::Text;
+            if !self.ids.insert(id) {
+                let id = Untrusted::from(id);
+                let error = not_usable(self.shown, read.place);
+                return Err(error
+                    .because(format!("it repeats the id `{id}`"))
+                    .hint("give each document an id of its own, or none an id"));
+            }
+            let document = Document {
+                id,
+                ..read.document
+            };
+            let added = self.documents.add(&document);
+            added.map_err(|error| not_built(self.site, error))?;
+            self.n_documents += 1;
+        }
+        for segment in &batch.segments {
+            let before = self.ends.last().copied().unwrap_or(0);
+            let written = self.segments.write_all(segment);
+            written.map_err(|error| self.site.not_written(error))?;
+            self.ends.push(before + segment.len());
+        }
+        Ok(())
+    }
+
+    /// Merges the segments, and returns what the index is then.
+    fn finish(self, recipe: &Recipe, reader: &Reader) -> CommandResult<Info> {
+        let site = self.site;
+        let not_written = |error| site.not_written(error);
+        let checksum = self.documents.finish();
+        let checksum = checksum.map_err(|error| not_built(site, error))?;
+        let segments = self
+            .segments
+            .into_inner()
+            .map_err(|e| not_written(e.into_error()))?;
+        let segments = Map::of(&segments).map_err(not_written)?;
+        let mut start = 0;
+        let parts: Vec<_> = self
+            .ends
+            .iter()
+            .map(|end| &segments.as_ref()[std::mem::replace(&mut start, *end)..*end])
+            .collect();
+        let path = site.dir().join(INDEX);
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(not_written)?;
+        let documents_path = site.dir().join(DOCUMENTS);
+        let documents_bytes = std::thread::scope(|scope| {
+            // The documents go to the disk while the segments are merged.
+            let syncing = scope.spawn(|| -> io::Result<u64> {
+                let documents = File::open(&documents_path)?;
+                documents.sync_all()?;
+                Ok(documents.metadata()?.len())
+            });
+            let mut out = Forgetting {
+                out: BufWriter::with_capacity(1 << 20, &file),
+                segments: &segments,
+                n_bytes: 0,
+            };
+            let merged = write_index(&recipe.settings, checksum, &parts, &mut out);
+            let synced = syncing.join().expect("syncing does not panic");
+            merged.map_err(|error| not_built(site, error))?;
+            out.flush().map_err(not_written)?;
+            drop(out);
+            synced.map_err(not_written)
+        })?;
+        file.sync_all().map_err(not_written)?;
+        let index = Index::open(Map::of(&file).map_err(not_written)?);
+        let index = index.map_err(|error| {
+            let hint = error.hint();
+            CommandError::world("could not open the index that was written")
+                .because(error)
+                .hint(hint)
+        })?;
+        let stats = index.stats();
+        let digest = reader.digest();
+        Ok(Info {
+            format: FORMAT,
+            digest: recipe_digest(recipe, &digest),
+            corpus: CorpusInfo {
+                path: self.shown.into(),
+                kind: recipe.corpus.kind(),
+                columns: reader.columns(),
+                bytes: reader.n_bytes(),
+                digest,
+            },
+            settings: recipe.settings.clone(),
+            text: recipe.text.clone(),
+            n_documents: stats.n_documents,
+            n_terms: stats.n_terms,
+            n_tokens: stats.n_tokens,
+            n_postings: stats.n_postings,
+            length_mean: stats.length_mean,
+            ids_are_numbers: self.ids_are_numbers,
+            index_bytes: file.metadata().map_err(not_written)?.len(),
+            documents_bytes,
+            host_version: env!("CARGO_PKG_VERSION").into(),
+        })
+    }
+}
+
+fn not_built(site: &Site, error: BuildError) -> CommandError {
+    match error {
+        BuildError::Write(error) => site.not_written(error),
+        error => {
+            let hint = error.hint();
+            CommandError::person("could not build the index")
+                .because(error)
+                .hint(hint)
+        }
+    }
+}
+
+/// Ids that were seen, as hashes: 9 to 18 bytes each, so a million of them
+/// take 19 MB.
+#[derive(Default)]
+struct Ids {
+    hasher: RandomState,
+    seen: HashSet<u64>,
+}
+
+impl Ids {
+    /// Takes an id in; false if it is there already.
+    fn insert(&mut self, id: &str) -> bool {
+        self.seen.insert(self.hasher.hash_one(id))
+    }
+}
+
+/// Lets go of the pages of segments now and then.
+///
+/// Segments are read from front to back, all at once. Pages that were read count
+/// as memory of this process until the kernel wants them back, so without this a
+/// build would seem to need as much memory as the segments take on disk.
+struct Forgetting<'a, W> {
+    out: W,
+    segments: &'a Map,
+    n_bytes: usize,
+}
+
+/// How much of an index is written before pages of the segments are let go.
+const FORGET_EVERY: usize = 16 << 20;
+
+impl<W: Write> Write for Forgetting<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.out.write(bytes)?;
+        self.n_bytes += n;
+        if self.n_bytes >= FORGET_EVERY {
+            self.n_bytes = 0;
+            self.segments.forget();
+        }
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Builds an index at a path, which it takes if there is none or an index.
+pub(crate) fn build(recipe: &Recipe, dir: &Path, how: How) -> CommandResult<Info> {
+    let (site, _) = Site::take(dir)?;
+    build_at(recipe, site, how, None)
+}
+
+/// Returns the length of a directory's files.
+pub(crate) fn disk_bytes(dir: &Path) -> CommandResult<u64> {
+    let error = |error| file_error("read", dir, error);
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(dir).map_err(error)? {
+        bytes += entry
+            .and_then(|entry| entry.metadata())
+            .map_err(error)?
+            .len();
+    }
+    Ok(bytes)
+}

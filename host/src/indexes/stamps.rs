@@ -1,0 +1,121 @@
+//! Digests of corpora that were read before.
+//!
+//! Reading a large corpus to learn that it is the same takes seconds. So its
+//! digest is kept in the operator's home, with what the file system says of the
+//! file: size, and when bytes or names last changed, to the nanosecond. A file
+//! that changed just before it was read is not kept, since the clock of a file
+//! system may be too coarse to tell the next change from that one.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fapo_core::digest::sha256_hex;
+use serde::{Deserialize, Serialize};
+
+use super::corpus::{Corpus, Kind};
+use crate::clock;
+use crate::exit::{CommandResult, file_error};
+use crate::home::Home;
+use crate::report::Doing;
+
+/// The folder of digests, beside the indexes.
+pub(super) const STAMPS: &str = "corpora";
+
+/// The coarsest clock of a file system: that of FAT.
+const GRAIN: Duration = Duration::from_secs(2);
+
+/// What is kept of a corpus.
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stamp {
+    state: String,
+    digest: String,
+}
+
+/// What the file system says of a corpus.
+#[derive(PartialEq)]
+struct Seen {
+    /// Which file or folder it is.
+    which: String,
+    /// What changes when its content does.
+    state: String,
+    /// When that was last, in nanoseconds since 1970.
+    changed: i128,
+}
+
+impl Seen {
+    fn now(corpus: &Corpus) -> CommandResult<Self> {
+        if corpus.kind() == Kind::Folder {
+            let folder = corpus.open_folder()?;
+            let (state, changed) = folder.state()?;
+            return Ok(Self {
+                which: format!("folder {}", folder.which()?),
+                state,
+                changed,
+            });
+        }
+        let meta = corpus.open_file()?.metadata();
+        let meta = meta.map_err(|e| file_error("read", corpus.shown().as_ref(), e))?;
+        let at = |s: i64, ns: i64| i128::from(s) * 1_000_000_000 + i128::from(ns);
+        let bytes = at(meta.mtime(), meta.mtime_nsec());
+        let names = at(meta.ctime(), meta.ctime_nsec());
+        Ok(Self {
+            which: format!("file {} {}", meta.dev(), meta.ino()),
+            state: format!("{} {bytes} {names}", meta.len()),
+            changed: bytes.max(names),
+        })
+    }
+}
+
+/// Returns the digest of all that a corpus holds.
+pub(super) fn digest(home: &Home, corpus: &Corpus) -> CommandResult<String> {
+    let dir = home.indexes().join(STAMPS);
+    let seen = Seen::now(corpus)?;
+    let path = dir.join(sha256_hex(&seen.which)).with_extension("json");
+    if let Some(kept) = kept(&path)
+        && kept.state == seen.state
+    {
+        return Ok(kept.digest);
+    }
+    let began = clock::since_1970();
+    let digest = read(corpus)?;
+    let is_settled = began.as_nanos().cast_signed() > seen.changed + GRAIN.as_nanos().cast_signed();
+    if is_settled && Seen::now(corpus)? == seen {
+        let stamp = Stamp {
+            state: seen.state,
+            digest: digest.clone(),
+        };
+        keep(&path, &stamp)?;
+    }
+    Ok(digest)
+}
+
+fn read(corpus: &Corpus) -> CommandResult<String> {
+    let shown = corpus.shown();
+    let doing = Doing::what(format!("reading {shown}"));
+    let mut reader = corpus.read()?;
+    while reader.next()?.is_some() {
+        doing.now(format!("reading {shown}: {} MB", reader.n_bytes() >> 20));
+    }
+    Ok(reader.digest())
+}
+
+/// Returns what was kept. What cannot be read is not there: it is made again.
+fn kept(path: &PathBuf) -> Option<Stamp> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+fn keep(path: &PathBuf, stamp: &Stamp) -> CommandResult<()> {
+    let dir = path.parent().unwrap_or(path);
+    let json = serde_json::to_string(stamp).expect("a stamp is plain data");
+    let kept = (|| {
+        fs::create_dir_all(dir)?;
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        std::io::Write::write_all(&mut file, json.as_bytes())?;
+        file.persist(path)?;
+        Ok(())
+    })();
+    kept.map_err(|error| file_error("write", path, error))
+}
