@@ -1,5 +1,6 @@
-//! Recordings of a run's model calls, so that it can be run again with no
-//! network.
+//! Recordings of a run's model calls and of what search servers found for it,
+//! so that it can be run again with no network. Searches in a corpus of the
+//! tenant's own find the same by themselves, and are not recorded.
 //!
 //! A cassette is a file of JSON lines: a header, then each call with its
 //! request and what was delivered, errors included. In a replay a call is found
@@ -14,11 +15,12 @@
 mod difference;
 mod record;
 mod replay;
+mod searches;
 
 use std::sync::Arc;
 
 use fapo_core::Untrusted;
-use fapo_core::call::{Delivery, GenerateParams, GenerateRequest};
+use fapo_core::call::{Delivery, Found, GenerateParams, GenerateRequest, SearchRequest};
 use fapo_core::case::CaseId;
 use fapo_core::manifest::Role;
 use fapo_sandbox::CallSite;
@@ -26,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use record::{Recorder, recorded};
 pub(crate) use replay::{Replay, replayed};
+pub(crate) use searches::{recorded_searches, replayed_searches};
 
 /// The version of the lines.
 const FORMAT: u32 = 1;
@@ -39,13 +42,15 @@ const LINE_BYTES_MAX: usize = 256 << 20;
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Line<C> {
+enum Line<C, S> {
     /// The first one.
     Header(Header),
     /// What a provider filled in.
     Filled(Box<Filled>),
     /// A call.
     Call(C),
+    /// A search that a server answered.
+    Search(S),
 }
 
 /// What a recording is.
@@ -93,6 +98,18 @@ struct Call {
     step: Untrusted,
     request: Arc<GenerateRequest>,
     delivery: Delivery,
+}
+
+/// A search, and what a server found.
+#[derive(Debug, Serialize, Deserialize)]
+struct Search {
+    case_id: CaseId,
+    repeat: u32,
+    role: Role,
+    seq: u32,
+    step: Untrusted,
+    request: Arc<SearchRequest>,
+    found: Found,
 }
 
 /// A call's place in its run.

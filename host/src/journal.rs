@@ -7,6 +7,7 @@
 //! sent again. A run that ends well has no more use for its journal.
 
 mod lines;
+mod searches;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use fapo_core::budget::Amount;
-use fapo_core::call::{Delivery, GenerateRequest, ProviderError};
+use fapo_core::call::{Delivery, Found, GenerateRequest, ProviderError};
 use fapo_core::case::CaseId;
 use fapo_core::manifest::Role;
 use fapo_sandbox::CallSite;
@@ -28,6 +29,7 @@ use sha2::{Digest, Sha256};
 
 use crate::exit::{CommandResult, file_error};
 use lines::Lines;
+pub(crate) use searches::journaled as journaled_searches;
 
 /// The journal's name in a run's directory.
 const NAME: &str = "journal.jsonl";
@@ -63,6 +65,9 @@ struct Entry {
     /// What came back; none when the request was only sent.
     #[serde(default)]
     delivery: Option<Delivery>,
+    /// What a search server found, where it is one that was asked.
+    #[serde(default)]
+    found: Option<Found>,
     /// Whether the world could not answer: then nothing was paid, and the same
     /// is asked again when the run is resumed.
     #[serde(default)]
@@ -81,6 +86,8 @@ struct Line<'a> {
     asked: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<&'a Delivery>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<&'a Found>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     gave_up: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -94,10 +101,23 @@ impl<'a> Line<'a> {
             key,
             asked: "",
             delivery: None,
+            found: None,
             gave_up: false,
             at_once: false,
         }
     }
+}
+
+/// What came back to a question.
+enum Answered {
+    Model(Delivery),
+    Search(Found),
+}
+
+fn answered_by(delivery: Option<Delivery>, found: Option<Found>) -> Option<Answered> {
+    delivery
+        .map(Answered::Model)
+        .or_else(|| found.map(Answered::Search))
 }
 
 /// The journal of one run.
@@ -105,7 +125,7 @@ pub(crate) struct Journal {
     path: PathBuf,
     lines: Lines,
     /// What an earlier process of this run was answered.
-    answered: Mutex<HashMap<Key, (String, Delivery)>>,
+    answered: Mutex<HashMap<Key, (String, Answered)>>,
     has_answers: AtomicBool,
     /// Requests that an earlier process sent, and whose answer it never saw.
     maybe_paid: AtomicU64,
@@ -151,7 +171,11 @@ impl Journal {
             calls: self.maybe_paid(),
             ..Amount::default()
         };
-        answered.values().fold(calls, |sum, (_, delivery)| {
+        let deliveries = answered.values().filter_map(|(_, answered)| match answered {
+            Answered::Model(delivery) => Some(delivery),
+            Answered::Search(_) => None,
+        });
+        deliveries.fold(calls, |sum, delivery| {
             let usage = delivery.answer.as_ref().ok().map(|answer| answer.usage);
             sum.plus(delivery.receipt.amount(usage.as_ref()))
         })
@@ -173,7 +197,7 @@ impl Journal {
     }
 
     /// Takes what an earlier process was answered to the same question.
-    fn take(&self, key: &Key, asked: &str) -> Option<Delivery> {
+    fn take(&self, key: &Key, asked: &str) -> Option<Answered> {
         if !self.has_answers.load(Relaxed) {
             return None;
         }
@@ -191,21 +215,22 @@ impl Journal {
 
     fn append(&self, line: &Line<'_>) -> Result<(), ProviderError> {
         let appended = self.lines.append(line);
-        appended.map_err(|error| self.breaks(error))
+        appended.map_err(|error| ProviderError::Unavailable(self.breaks(error).into()))
     }
 
     /// Waits until the disk has all that was appended: an answer that was paid
     /// for outlives the power, too.
     async fn sync(&self) -> Result<(), ProviderError> {
         let synced = self.lines.sync().await;
-        synced.map_err(|error| self.breaks(error))
+        synced.map_err(|error| ProviderError::Unavailable(self.breaks(error).into()))
     }
 
-    fn breaks(&self, error: io::Error) -> ProviderError {
+    /// Notes that the journal cannot be written, and says so.
+    fn breaks(&self, error: io::Error) -> String {
         let why = format!("the journal cannot be written: {error}");
         *self.broken.lock().expect("nobody panics with it") = Some(error);
         self.is_broken.store(true, Relaxed);
-        ProviderError::Unavailable(why.into())
+        why
     }
 }
 
@@ -215,7 +240,7 @@ impl Journal {
 fn read(
     file: File,
     finished: impl Fn(&CaseId, u32) -> bool,
-) -> io::Result<(HashMap<Key, (String, Delivery)>, u64)> {
+) -> io::Result<(HashMap<Key, (String, Answered)>, u64)> {
     let mut answered = HashMap::new();
     let mut sent: HashMap<Key, u64> = HashMap::new();
     for line in BufReader::new(file).split(b'\n') {
@@ -223,16 +248,17 @@ fn read(
         let Ok(entry) = serde_json::from_slice::<Entry>(&line?) else {
             continue;
         };
-        if entry.delivery.is_some() || entry.gave_up {
+        let came = answered_by(entry.delivery, entry.found);
+        if came.is_some() || entry.gave_up {
             match sent.get_mut(&entry.key).filter(|_| !entry.at_once) {
                 Some(0 | 1) => drop(sent.remove(&entry.key)),
                 Some(n) => *n -= 1,
                 None => {}
             }
-            if let Some(delivery) = entry.delivery
+            if let Some(came) = came
                 && !finished(&entry.key.case_id, entry.key.repeat)
             {
-                answered.insert(entry.key, (entry.asked, delivery));
+                answered.insert(entry.key, (entry.asked, came));
             }
         } else {
             *sent.entry(entry.key).or_default() += 1;
@@ -271,8 +297,8 @@ impl Provider for Journaled {
 
     fn generate(&self, site: CallSite, request: Arc<GenerateRequest>) -> Answer<Delivery> {
         let key = Key::of(&site);
-        let asked = asked(&site, &request);
-        if let Some(delivery) = self.journal.take(&key, &asked) {
+        let asked = asked(&site, &*request);
+        if let Some(Answered::Model(delivery)) = self.journal.take(&key, &asked) {
             return Box::pin(std::future::ready(delivery));
         }
         let (journal, is_local) = (self.journal.clone(), self.is_local);
@@ -298,6 +324,7 @@ impl Provider for Journaled {
                 key: &key,
                 asked: &asked,
                 delivery: (!gave_up).then_some(&delivery),
+                found: None,
                 gave_up,
                 at_once: came_at_once,
             };
@@ -334,7 +361,7 @@ async fn poll_once(answer: &mut Answer<Delivery>) -> Option<Delivery> {
 }
 
 /// Returns what tells one question from another, in few bytes.
-fn asked(site: &CallSite, request: &GenerateRequest) -> String {
+fn asked(site: &CallSite, request: &impl Serialize) -> String {
     let mut digest = Sha256::new();
     digest.update(site.step.as_str());
     digest.update([0]);

@@ -5,22 +5,22 @@
 //! that costs nothing, and connected when a run begins to ask: only then are
 //! keys read. `gateway` is the way that every call takes.
 
-mod connect;
+pub(crate) mod connect;
 mod gateway;
-mod http;
-mod limiter;
+pub(crate) mod http;
+pub(crate) mod limiter;
 mod models;
 mod open;
-mod place;
-mod remote;
-mod retry;
+pub(crate) mod place;
+pub(crate) mod remote;
+pub(crate) mod retry;
 mod script;
-mod secret;
+pub(crate) mod secret;
 mod sign;
 mod sim;
 mod stand_in;
 mod telemetry;
-mod wire;
+pub(crate) mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};

@@ -12,7 +12,7 @@ use fapo_core::manifest::Role;
 use fapo_sandbox::CallSite;
 use fapo_sandbox::imports::{Answer, Provider};
 
-use super::{Call, FORMAT, Filled, Header, LINE_BYTES_MAX, Line, Open};
+use super::{Call, FORMAT, Filled, Header, LINE_BYTES_MAX, Line, Open, Search};
 use crate::exit::{CommandError, CommandResult, file_error};
 use crate::run_dir::locked;
 use crate::seed;
@@ -112,7 +112,7 @@ impl Recorder {
     }
 
     /// Writes a line, with one system call that no end of this process undoes.
-    fn append(&self, line: &Line<Call>) -> Result<(), ProviderError> {
+    pub(super) fn append(&self, line: &Line<Call, Search>) -> Result<(), ProviderError> {
         let mut json = serde_json::to_vec(line).expect("records of plain data can be written");
         json.push(b'\n');
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
@@ -167,7 +167,7 @@ pub(super) fn read_header(path: &Path, lines: &mut impl BufRead) -> CommandResul
     };
     let hint = "`--record FILE` makes one";
     match serde_json::from_slice(&line) {
-        Ok(Line::<Call>::Header(header)) if header.format == FORMAT => Ok(header),
+        Ok(Line::<Call, Search>::Header(header)) if header.format == FORMAT => Ok(header),
         Ok(Line::Header(header)) => Err(no_recording(hint).because(format!(
             "it has the format {}, and this program reads {FORMAT}",
             header.format

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::difference::{Difference, Divergence, changed, first};
 use super::record::read_header;
-use super::{Call, LINE_BYTES_MAX, Line, Open, Place};
+use super::{Call, LINE_BYTES_MAX, Line, Open, Place, Search};
 use crate::exit::{CommandError, CommandResult, file_error};
 
 /// A recording that is replayed.
@@ -68,12 +68,12 @@ impl Replay {
                 .hint("no recording has; `--record FILE` makes one"));
             }
             match serde_json::from_slice(&line) {
-                Ok(Line::<Place>::Header(_)) => {}
+                Ok(Line::<Place, Place>::Header(_)) => {}
                 Ok(Line::Filled(of)) => {
                     filled.insert((of.role, key(&of.asked)), of.sent);
                 }
                 // A resumed run recorded some calls twice: the later one holds.
-                Ok(Line::Call(place)) => {
+                Ok(Line::Call(place) | Line::Search(place)) => {
                     calls.insert(place, Part { from, bytes });
                 }
                 // A line that was cut by a kill is one that was not written.
@@ -111,8 +111,8 @@ impl Replay {
         .hint("a recording holds for the same cases, chain, scorer and settings; `--record FILE` makes a new one"))
     }
 
-    /// Returns what was delivered, if the same was asked.
-    fn find(&self, site: &CallSite, request: &GenerateRequest) -> Result<Delivery, Difference> {
+    /// Returns the line of a call.
+    pub(super) fn line(&self, site: &CallSite) -> Result<Line<Call, Search>, Difference> {
         let Some(part) = self.calls.get(&Place::of(site)) else {
             let n_unreadable = self.n_unreadable;
             return Err(Difference::NoSuchCall { n_unreadable });
@@ -121,10 +121,27 @@ impl Replay {
         self.file
             .read_exact_at(&mut line, part.from)
             .map_err(|error| Difference::Unreadable(error.to_string()))?;
-        let call: Call = match serde_json::from_slice(&line) {
-            Ok(Line::Call(call)) => call,
-            Ok(_) => return Err(Difference::Unreadable("it is no call".into())),
-            Err(error) => return Err(Difference::Unreadable(error.to_string())),
+        serde_json::from_slice(&line).map_err(|error| Difference::Unreadable(error.to_string()))
+    }
+
+    /// Notes the first call that was not the one that was recorded, and says so.
+    pub(super) fn diverges(&self, site: CallSite, what: Difference) -> String {
+        let why = format!("the run does not follow its recording: {what}");
+        self.diverged.get_or_init(|| Divergence {
+            case: site.case,
+            repeat: site.repeat,
+            role: site.role,
+            seq: site.seq,
+            step: site.step,
+            what,
+        });
+        why
+    }
+
+    /// Returns what was delivered, if the same was asked.
+    fn find(&self, site: &CallSite, request: &GenerateRequest) -> Result<Delivery, Difference> {
+        let Line::Call(call) = self.line(site)? else {
+            return Err(Difference::Unreadable("it is no model call".into()));
         };
         if call.step != site.step {
             return Err(changed("step", site.step.as_str(), call.step.as_str()));
@@ -174,15 +191,7 @@ impl Provider for Replayed {
 
     fn generate(&self, site: CallSite, request: Arc<GenerateRequest>) -> Answer<Delivery> {
         let delivery = self.0.find(&site, &request).unwrap_or_else(|what| {
-            let why = format!("the run does not follow its recording: {what}");
-            self.0.diverged.get_or_init(|| Divergence {
-                case: site.case,
-                repeat: site.repeat,
-                role: site.role,
-                seq: site.seq,
-                step: site.step,
-                what,
-            });
+            let why = self.0.diverges(site.clone(), what);
             Err(ProviderError::Unavailable(why.into())).into()
         });
         Box::pin(std::future::ready(delivery))

@@ -1,5 +1,7 @@
 //! Connecting a provider: its format, its client, and its key.
 
+use std::collections::BTreeMap;
+
 use fapo_core::digest::sha256_hex;
 use fapo_core::model::Model;
 use fapo_core::policy::{AuthScheme, Format, Kind, SecretSource, WrittenProvider};
@@ -35,19 +37,8 @@ pub(super) fn connect(
         Auth::Header(_, value) => sha256_hex(value.expose_secret()),
         Auth::Signed(account, _) => sha256_hex(account.access_key_id.expose_secret()),
     };
-    let mut headers = HeaderMap::new();
-    for (header, value) in &written.headers {
-        let bad = || CommandError::person(format!("`{name}` has a bad header `{header}`"));
-        let mut sent = HeaderValue::try_from(value).map_err(|_| bad())?;
-        sent.set_sensitive(is_secret(header));
-        headers.insert(HeaderName::try_from(header).map_err(|_| bad())?, sent);
-    }
-    for (field, value) in written.headers.iter().chain(&written.query) {
-        if is_secret(field) {
-            let secret = value.split_whitespace().last().unwrap_or_default();
-            scrub.add(&SecretString::from(secret.to_owned()));
-        }
-    }
+    let headers = headers(name, &written.headers)?;
+    strike_out(written.headers.iter().chain(&written.query), &mut scrub);
     let query: Vec<String> = written
         .query
         .iter()
@@ -67,8 +58,33 @@ pub(super) fn connect(
     Ok((remote, format!("{base} {credential} {}", model.name)))
 }
 
+/// Reads headers that every request has.
+pub(crate) fn headers(name: &str, written: &BTreeMap<String, String>) -> CommandResult<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (header, value) in written {
+        let bad = || CommandError::person(format!("`{name}` has a bad header `{header}`"));
+        let mut sent = HeaderValue::try_from(value).map_err(|_| bad())?;
+        sent.set_sensitive(is_secret(header));
+        headers.insert(HeaderName::try_from(header).map_err(|_| bad())?, sent);
+    }
+    Ok(headers)
+}
+
+/// Has the secrets among headers or parameters struck out of what comes back.
+pub(crate) fn strike_out<'a>(
+    fields: impl Iterator<Item = (&'a String, &'a String)>,
+    scrub: &mut Scrub,
+) {
+    for (field, value) in fields {
+        if is_secret(field) {
+            let secret = value.split_whitespace().last().unwrap_or_default();
+            scrub.add(&SecretString::from(secret.to_owned()));
+        }
+    }
+}
+
 /// Tells whether what a header or a parameter holds is not for everyone, by its name.
-fn is_secret(field: &str) -> bool {
+pub(crate) fn is_secret(field: &str) -> bool {
     let field = field.to_ascii_lowercase();
     let words = [
         "auth",
@@ -83,7 +99,7 @@ fn is_secret(field: &str) -> bool {
 }
 
 /// Writes a text so that it can stand in a query.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {

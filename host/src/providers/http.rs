@@ -1,4 +1,4 @@
-//! One POST: with deadlines, without redirects, and with no more of the reply
+//! One exchange: with deadlines, without redirects, and with no more of the reply
 //! than it may have.
 
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use fapo_core::call::ProviderError;
 use fapo_core::policy::Deadlines;
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::{Client, Method, RequestBuilder, Url};
 
 use super::place::is_here;
 use super::wire::Reply;
@@ -87,14 +87,29 @@ impl Http {
         Ok(url)
     }
 
-    /// Sends a request, and waits for the whole of the reply.
+    /// Posts a request, and waits for the whole of the reply.
     pub(crate) async fn post(
         &self,
         url: Url,
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Reply, Broken> {
-        let exchange = self.exchange(url, headers, body);
+        self.send(Method::POST, url, headers, Some(body)).await
+    }
+
+    /// Sends a request, and waits for the whole of the reply.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Option<Bytes>,
+    ) -> Result<Reply, Broken> {
+        let mut request = self.client.request(method, url).headers(headers);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let exchange = self.exchange(request);
         match tokio::time::timeout(self.total, exchange).await {
             Ok(reply) => reply,
             Err(_) => Err(Broken {
@@ -105,9 +120,8 @@ impl Http {
         }
     }
 
-    async fn exchange(&self, url: Url, headers: HeaderMap, body: Bytes) -> Result<Reply, Broken> {
-        let sent = self.client.post(url).headers(headers).body(body).send();
-        let mut response = sent.await.map_err(broken)?;
+    async fn exchange(&self, request: RequestBuilder) -> Result<Reply, Broken> {
+        let mut response = request.send().await.map_err(broken)?;
         let too_long = || Broken {
             why: format!("the answer is longer than {} bytes", self.answer_bytes_max),
             again: false,

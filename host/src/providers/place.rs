@@ -18,21 +18,7 @@ pub(super) fn settle(name: &str, written: &mut WrittenProvider) -> CommandResult
             .because(why)
             .hint("write it as `https://api.example.com/v1`")
     };
-    // What cannot be read is not shown: a password may be what is wrong with it.
-    let url = Url::parse(&base).map_err(|error| bad(error.to_string()))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(bad(format!("`{base}` is no address of HTTP")));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad(
-            "it holds a name or a password: keys come from `key`".into()
-        ));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(bad(
-            "what stands after a `?` belongs into `query` of `[providers.NAME]`".into(),
-        ));
-    }
+    address(&base).map_err(bad)?;
     written.base_url = Some(base.trim_end_matches('/').to_owned());
     written.format = Some(match (written.format, written.kind) {
         (Some(format), kind) => {
@@ -62,6 +48,22 @@ pub(super) fn settle(name: &str, written: &mut WrittenProvider) -> CommandResult
         )));
     }
     Ok(())
+}
+
+/// Reads an address of HTTP that holds no secret; the error says what it is instead.
+pub(crate) fn address(base: &str) -> Result<Url, String> {
+    // What cannot be read is not shown: a password may be what is wrong with it.
+    let url = Url::parse(base).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(format!("`{base}` is no address of HTTP"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it holds a name or a password: keys come from `key`".into());
+    }
+    match url.query().is_some() || url.fragment().is_some() {
+        true => Err("what stands after a `?` belongs into `query` beside it".into()),
+        false => Ok(url),
+    }
 }
 
 /// Returns where the vendor of a kind has its own servers.

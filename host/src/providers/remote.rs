@@ -43,6 +43,8 @@ impl Auth {
             AuthScheme::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
             AuthScheme::ApiKey => (AUTHORIZATION, format!("Api-Key {key}")),
             AuthScheme::ApiKeyHeader => (HeaderName::from_static("api-key"), key.to_owned()),
+            AuthScheme::Elastic => (AUTHORIZATION, format!("ApiKey {key}")),
+            AuthScheme::Basic => (AUTHORIZATION, format!("Basic {key}")),
             AuthScheme::XApiKey => (HeaderName::from_static("x-api-key"), key.to_owned()),
         };
         Self::Header(name, SecretString::from(value))
@@ -214,7 +216,7 @@ fn tell_cut(completion: &mut Completion, max_tokens: Option<u32>) {
 }
 
 /// Returns a header's value that nothing prints.
-fn secret_value(secret: &SecretString) -> Result<HeaderValue, InvalidHeaderValue> {
+pub(crate) fn secret_value(secret: &SecretString) -> Result<HeaderValue, InvalidHeaderValue> {
     let mut value = HeaderValue::from_str(secret.expose_secret())?;
     value.set_sensitive(true);
     Ok(value)

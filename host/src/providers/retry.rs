@@ -145,22 +145,24 @@ pub(crate) enum GivenUp {
 impl GivenUp {
     /// Puts the reason beside an error, where it says more than the error itself.
     pub(crate) fn tell(self, error: ProviderError, attempts: u32) -> ProviderError {
-        let more = match self {
-            Self::Never => return error,
-            Self::Attempts if attempts == 1 => return error,
-            Self::Attempts => format!("after {attempts} attempts"),
-            Self::Deferred(asked) => {
-                format!(
-                    "the provider asks to wait {} s, which is too long",
-                    asked.as_secs()
-                )
-            }
-        };
-        match error {
-            ProviderError::Unavailable(why) => {
+        match (error, self.more(attempts)) {
+            (ProviderError::Unavailable(why), Some(more)) => {
                 ProviderError::Unavailable(format!("{}; {more}", why.as_str()).into())
             }
-            other => other,
+            (error, _) => error,
+        }
+    }
+
+    /// Returns what the reason says beyond an error.
+    pub(crate) fn more(self, attempts: u32) -> Option<String> {
+        match self {
+            Self::Never => None,
+            Self::Attempts if attempts == 1 => None,
+            Self::Attempts => Some(format!("after {attempts} attempts")),
+            Self::Deferred(asked) => Some(format!(
+                "the server asks to wait {} s, which is too long",
+                asked.as_secs()
+            )),
         }
     }
 }

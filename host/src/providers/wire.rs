@@ -13,7 +13,7 @@ pub(crate) mod messages;
 mod parameters;
 mod prompt;
 pub(crate) mod refused;
-mod reply;
+pub(crate) mod reply;
 pub(crate) mod responses;
 mod schema;
 pub(crate) mod template;

@@ -43,7 +43,7 @@ pub(super) fn answer(reply: &Reply) -> Result<Value, NoAnswer> {
 
 /// Returns the JSON of an answer from a container of somebody's own, which may
 /// not say that it is JSON.
-pub(super) fn answer_of_any_type(reply: &Reply) -> Result<Value, NoAnswer> {
+pub(crate) fn answer_of_any_type(reply: &Reply) -> Result<Value, NoAnswer> {
     if !(200..300).contains(&reply.status) {
         return Err(NoAnswer::Refused(Refused::of(reply)));
     }
@@ -68,7 +68,7 @@ pub(super) fn is_error(value: &Value) -> bool {
 }
 
 /// Returns the error of a reply that is not what its format promises.
-pub(super) fn malformed(what: &str, reply: &Reply) -> NoAnswer {
+pub(crate) fn malformed(what: &str, reply: &Reply) -> NoAnswer {
     if reply.body.is_empty() {
         return NoAnswer::Malformed(format!("{what}: it is empty"));
     }

@@ -694,7 +694,7 @@ pub mod fapo {
                 UnknownStep(_rt::String),
                 /// The tenant's manifest names no such index.
                 UnknownIndex(_rt::String),
-                /// The query is empty, or `k` is zero or above the limit.
+                /// The query is empty or too long, or `k` is zero or above the limit.
                 InvalidRequest(_rt::String),
                 /// The search service could not be reached.
                 Unavailable(_rt::String),

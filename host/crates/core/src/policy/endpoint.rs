@@ -81,6 +81,8 @@ pub enum Asks {
 pub struct Hits {
     /// The list; empty where the answer is the list.
     pub at: String,
+    /// Whether the server leaves the list out where it found nothing.
+    pub may_miss: bool,
     /// The document's id, a text or a number.
     pub id: String,
     /// Its text.
@@ -101,6 +103,7 @@ impl Default for Hits {
     fn default() -> Self {
         Self {
             at: String::new(),
+            may_miss: false,
             id: "/id".into(),
             text: "/text".into(),
             title: Some("/title".into()),
