@@ -8,6 +8,7 @@ mod compare;
 mod compile_child;
 mod doctor;
 mod eval;
+mod index;
 mod inspect;
 mod limits;
 mod new;
@@ -62,6 +63,7 @@ enum Command {
     Compare(compare::Args),
     Split(split::Args),
     Inspect(inspect::Args),
+    Index(index::Args),
     Wit(wit::Args),
     Limits(limits::Args),
     Cache(cache::Args),
@@ -88,6 +90,7 @@ pub(crate) fn run(cli: Cli) -> CommandResult<Exit> {
         Command::Compare(args) => compare::run(args),
         Command::Split(args) => split::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Index(args) => index::run(&args),
         Command::Wit(args) => wit::run(&args),
         Command::Limits(args) => limits::run(&args),
         Command::Cache(args) => cache::run(&args),

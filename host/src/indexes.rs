@@ -13,6 +13,7 @@ mod rows;
 
 mod map;
 mod site;
+mod threads;
 
 mod info;
 mod open;
@@ -20,6 +21,8 @@ mod open;
 mod build;
 
 mod stamps;
+
+pub(crate) mod kept;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,7 +35,8 @@ pub(crate) use build::{How, build, disk_bytes};
 pub(crate) use corpus::{Corpus, Kind};
 pub(crate) use info::Info;
 pub(crate) use open::OpenIndex;
-pub(crate) use text::{IndexedText, TemplateError};
+pub(crate) use text::IndexedText;
+pub(crate) use threads::each_in_order;
 
 use open::OpenError;
 use site::Site;
@@ -99,7 +103,10 @@ pub(crate) fn of(home: &Home, recipe: &Recipe) -> CommandResult<Arc<OpenIndex>> 
 
 fn there(dir: &Path, digest: &str) -> CommandResult<Option<Arc<OpenIndex>>> {
     match OpenIndex::try_open(dir) {
-        Ok(index) if index.info().digest == digest => Ok(Some(index)),
+        Ok(index) if index.info().digest == digest => {
+            kept::touch(dir);
+            Ok(Some(index))
+        }
         Err(OpenError::Missing) if !dir.exists() => Ok(None),
         Err(error @ OpenError::Read(_)) => Err(error.told(dir)),
         unusable => {

@@ -1,5 +1,6 @@
 //! `fapo-host bench`
 
+mod bm25;
 mod native;
 mod sandbox;
 
@@ -19,10 +20,12 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     Sandbox(sandbox::Args),
+    Bm25(bm25::Args),
 }
 
 pub(crate) fn run(args: Args) -> CommandResult<Exit> {
     match args.what {
         What::Sandbox(args) => sandbox::run(&args),
+        What::Bm25(args) => bm25::run(&args),
     }
 }

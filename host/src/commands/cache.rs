@@ -176,7 +176,7 @@ fn table(stats: &Stats) {
 }
 
 /// Reads a length of time: a number and its unit. Returns seconds.
-fn age(text: &str) -> Result<u64, String> {
+pub(super) fn age(text: &str) -> Result<u64, String> {
     let unit_s = match text.chars().last() {
         Some('m') => 60,
         Some('h') => 60 * 60,

@@ -6,24 +6,23 @@
 //! name. In the end the segments are merged. What comes out depends neither on
 //! how many threads there are, nor on which of them was faster.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, Write};
 use std::num::NonZero;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 
 use fapo_core::Untrusted;
 use fapo_core::bm25::{BuildError, Document, DocumentsWriter, Index, write_index};
 
-use super::corpus::{Piece, Reader, not_usable};
+use super::corpus::{Reader, not_usable};
 use super::info::{CorpusInfo, FORMAT, Info};
 use super::map::Map;
 use super::open::{DOCUMENTS, INDEX};
 use super::rows::{BadRow, Batch, Id, Place};
 use super::site::Site;
+use super::threads::each_in_order;
 use super::{Recipe, recipe_digest};
 use crate::exit::{CommandError, CommandResult, file_error};
 use crate::report::{Doing, counted};
@@ -58,15 +57,23 @@ pub(super) fn build_at(
     let doing = Doing::what(format!("indexing {shown}"));
     let mut written = Written::new(&site, &shown)?;
     let mut reader = recipe.corpus.read()?;
-    each_batch(recipe, &mut reader, how, |batch, n_bytes| {
-        written.add(batch)?;
-        doing.now(format!(
-            "indexing {shown}: {}, {} MB",
-            counted(u64::from(written.n_documents), "document"),
-            n_bytes >> 20
-        ));
-        Ok(())
-    })?;
+    each_in_order(
+        how.threads,
+        || {
+            let piece = reader.next()?;
+            Ok(piece.map(|piece| (piece, reader.n_bytes())))
+        },
+        |(piece, n_bytes)| (Batch::read(recipe, &piece), n_bytes),
+        |(batch, n_bytes)| {
+            written.add(batch.map_err(|bad| bad_row(bad, &shown))?)?;
+            doing.now(format!(
+                "indexing {shown}: {}, {} MB",
+                counted(u64::from(written.n_documents), "document"),
+                n_bytes >> 20
+            ));
+            Ok(())
+        },
+    )?;
     if written.n_documents == 0 {
         return Err(
             CommandError::person(format!("`{shown}` holds no document")).hint(
@@ -89,80 +96,6 @@ pub(super) fn build_at(
         .map_err(|error| site.not_written(error))?;
     site.finish()?;
     Ok(info)
-}
-
-/// Hands over the batches of a corpus in order.
-fn each_batch(
-    recipe: &Recipe,
-    reader: &mut Reader,
-    how: How,
-    mut take: impl FnMut(Batch, u64) -> CommandResult<()>,
-) -> CommandResult<()> {
-    // Pieces under way: one for each thread, and one that is ready for the next.
-    let n_under_way = how.threads + 1;
-    let (permit, permits) = sync_channel::<()>(n_under_way);
-    for _ in 0..n_under_way {
-        permit.send(()).expect("there is room for all permits");
-    }
-    let (to_read, pieces) = sync_channel::<(u64, u64, Piece)>(n_under_way);
-    let pieces = Mutex::new(pieces);
-    let (done, batches) = channel();
-    std::thread::scope(|scope| {
-        let reading = scope.spawn(move || read_pieces(reader, &permits, &to_read));
-        for _ in 0..how.threads {
-            let (done, pieces) = (done.clone(), &pieces);
-            scope.spawn(move || {
-                loop {
-                    // The lock ends with the statement, before the work begins.
-                    let next = pieces.lock().expect("nobody panics with it").recv();
-                    let Ok((number, n_bytes, piece)) = next else {
-                        break;
-                    };
-                    let batch = Batch::read(recipe, &piece);
-                    drop(piece);
-                    if done.send((number, n_bytes, batch)).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-        drop(done);
-        let mut early = BTreeMap::new();
-        let mut next = 0;
-        let taken = (|| {
-            for (number, n_bytes, batch) in batches {
-                early.insert(number, (n_bytes, batch));
-                while let Some((n_bytes, batch)) = early.remove(&next) {
-                    let batch = batch.map_err(|bad| bad_row(bad, &recipe.corpus.shown()))?;
-                    take(batch, n_bytes)?;
-                    next += 1;
-                    // Nobody wants it once all was read.
-                    let _ = permit.send(());
-                }
-            }
-            Ok(())
-        })();
-        // Who waits for one learns that there is none any more.
-        drop(permit);
-        let read = reading.join().expect("reading does not panic");
-        // Rows come before what could not be read after them.
-        taken.and(read)
-    })
-}
-
-fn read_pieces(
-    reader: &mut Reader,
-    permits: &Receiver<()>,
-    pieces: &SyncSender<(u64, u64, Piece)>,
-) -> CommandResult<()> {
-    let mut number = 0;
-    while permits.recv().is_ok()
-        && let Some(piece) = reader.next()?
-        && pieces.send((number, reader.n_bytes(), piece)).is_ok()
-    {
-        number += 1;
-    }
-    Ok(())
 }
 
 fn bad_row(bad: BadRow, shown: &str) -> CommandError {

@@ -1,15 +1,16 @@
 //! `info.json`: what an index is, for people and for those who open it.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::Read;
 use std::path::Path;
 
+use cap_std::fs::Dir;
 use fapo_core::bm25::{Settings, Stats};
 use fapo_core::digest::sha256_hex;
 use serde::{Deserialize, Serialize};
 
 use super::corpus::Kind;
-use super::open::OpenError;
+use super::open::{OpenError, file};
 use super::rows::Columns;
 use super::text::IndexedText;
 
@@ -104,19 +105,16 @@ impl Info {
     }
 
     /// Reads and checks the file.
-    pub(super) fn read(dir: &Path) -> Result<Self, OpenError> {
-        let path = dir.join(INFO);
-        let meta = match fs::metadata(&path) {
-            Ok(meta) if meta.is_file() => meta,
-            Ok(_) => return Err(OpenError::Missing),
-            Err(error) if is_not_there(&error) => return Err(OpenError::Missing),
-            Err(error) => return Err(OpenError::Read(error)),
-        };
+    pub(super) fn read(dir: &Dir) -> Result<Self, OpenError> {
         let damaged = OpenError::Damaged { file: INFO };
-        if meta.len() > INFO_BYTES_MAX {
+        let mut bytes = Vec::new();
+        file(dir, INFO)?
+            .take(INFO_BYTES_MAX + 1)
+            .read_to_end(&mut bytes)
+            .map_err(OpenError::Read)?;
+        if bytes.len() as u64 > INFO_BYTES_MAX {
             return Err(damaged);
         }
-        let bytes = fs::read(&path).map_err(OpenError::Read)?;
         let Ok(any) = serde_json::from_slice::<AnyVersion>(&bytes) else {
             return Err(damaged);
         };
@@ -137,9 +135,4 @@ impl Info {
             == (stats.n_documents, stats.n_terms, stats.n_tokens)
             && self.settings == stats.settings
     }
-}
-
-/// Tells whether an error says that a path leads to nothing.
-pub(super) fn is_not_there(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }

@@ -3,14 +3,17 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, MetadataExt as DirMeta};
 use fapo_core::bm25::{Document, Documents, Hit, Index, IndexError, Scratch};
 use fapo_core::call::Passage;
 
-use super::info::{INFO, Info, is_not_there};
+use super::info::{INFO, Info};
 use super::map::Map;
 use crate::exit::{CommandError, CommandResult, file_error};
 
@@ -94,7 +97,27 @@ impl OpenIndex {
     }
 
     /// Opens an index, or returns the one that this process has open already.
-    pub(super) fn try_open(dir: &Path) -> Result<Arc<Self>, OpenError> {
+    pub(super) fn try_open(path: &Path) -> Result<Arc<Self>, OpenError> {
+        let mut n_tried = 0;
+        loop {
+            let dir = match Dir::open_ambient_dir(path, ambient_authority()) {
+                Ok(dir) => dir,
+                Err(error) if is_not_there(&error) => return Err(OpenError::Missing),
+                Err(error) => return Err(OpenError::Read(error)),
+            };
+            let opened = Self::open_in(&dir, path);
+            // Another index may have taken the place of this one, whose files
+            // then go away. That happens once, or somebody plays with us.
+            let is_gone = opened.is_err() && !is_still_at(&dir, path);
+            if !is_gone || n_tried == REPLACED_MAX {
+                return opened;
+            }
+            n_tried += 1;
+        }
+    }
+
+    /// Opens all files relative to the directory, so that they are of one index.
+    fn open_in(dir: &Dir, path: &Path) -> Result<Arc<Self>, OpenError> {
         let info = Info::read(dir)?;
         let index = file(dir, INDEX)?;
         let meta = index.metadata().map_err(OpenError::Read)?;
@@ -106,17 +129,18 @@ impl OpenIndex {
         {
             return Ok(known);
         }
-        let opened = Arc::new(Self::map(dir, info, &index)?);
+        let documents = file(dir, DOCUMENTS)?;
+        let opened = Arc::new(Self::map(path, info, &index, &documents)?);
         open.retain(|_, known| known.strong_count() > 0);
         open.insert(key, Arc::downgrade(&opened));
         Ok(opened)
     }
 
-    fn map(dir: &Path, info: Info, index: &File) -> Result<Self, OpenError> {
+    fn map(dir: &Path, info: Info, index: &File, documents: &File) -> Result<Self, OpenError> {
         let of = |file| move |error| OpenError::File { file, error };
         let index = Map::of(index).map_err(OpenError::Read)?;
         let index = Index::open(index).map_err(of(INDEX))?;
-        let documents = Map::of(&file(dir, DOCUMENTS)?).map_err(OpenError::Read)?;
+        let documents = Map::of(documents).map_err(OpenError::Read)?;
         let documents = Documents::open(documents).map_err(of(DOCUMENTS))?;
         let stats = index.stats();
         let together = info.describes(&stats)
@@ -180,12 +204,33 @@ impl OpenIndex {
     }
 }
 
-fn file(dir: &Path, name: &'static str) -> Result<File, OpenError> {
-    match File::open(dir.join(name)) {
-        Ok(file) => Ok(file),
-        Err(error) if is_not_there(&error) => Err(OpenError::Damaged { file: name }),
-        Err(error) => Err(OpenError::Read(error)),
+/// How often an index may be replaced while it is opened.
+const REPLACED_MAX: u32 = 3;
+
+/// Opens a file of an index.
+pub(super) fn file(dir: &Dir, name: &'static str) -> Result<File, OpenError> {
+    let file = match dir.open(name) {
+        Ok(file) => file.into_std(),
+        Err(error) if is_not_there(&error) && name == INFO => return Err(OpenError::Missing),
+        Err(error) if is_not_there(&error) => return Err(OpenError::Damaged { file: name }),
+        Err(error) => return Err(OpenError::Read(error)),
+    };
+    match file.metadata().map_err(OpenError::Read)?.is_file() {
+        true => Ok(file),
+        false => Err(OpenError::Damaged { file: name }),
     }
+}
+
+fn is_not_there(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// Tells whether a path still leads to a directory that was opened by it.
+fn is_still_at(dir: &Dir, path: &Path) -> bool {
+    let (Ok(ours), Ok(there)) = (dir.dir_metadata(), std::fs::metadata(path)) else {
+        return false;
+    };
+    (DirMeta::dev(&ours), DirMeta::ino(&ours)) == (there.dev(), there.ino())
 }
 
 /// Tells whether there is an index in a directory, whole or damaged, and nothing

@@ -2,6 +2,8 @@
 
 mod json;
 
+use std::fmt;
+
 use fapo_core::bm25::{BuildError, Document, SegmentBuilder};
 use serde::{Deserialize, Serialize};
 
@@ -306,6 +308,29 @@ impl Columns {
             3 => Ok(without(Some(0), Some(1), 2)),
             _ => Err(format!("it has {n} columns, and does not name them").into()),
         }
+    }
+}
+
+/// Says what the columns are, and how that is known.
+impl fmt::Display for Columns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names = vec!["?"; self.n];
+        let named = [
+            (self.id, "id"),
+            (self.title, "title"),
+            (Some(self.text), "text"),
+            (self.metadata, "metadata"),
+        ];
+        for (column, name) in named {
+            if let Some(place) = column.and_then(|column| names.get_mut(column)) {
+                *place = name;
+            }
+        }
+        let why = match self.has_header {
+            true => "as the first line names them",
+            false => "by their number, since the first line names none",
+        };
+        write!(f, "{}, {why}", names.join(", "))
     }
 }
 
