@@ -6,6 +6,7 @@ use crate::declare::Setting;
 use crate::run::Visit;
 use crate::score::normalize;
 
+use super::Layout;
 use super::names::{covers, is_year, names, unbracketed};
 
 /// How many passages of a search for a name are looked at.
@@ -36,6 +37,7 @@ const K: u32 = 5;
 #[derive(Clone, Debug)]
 pub struct Rescue {
     text: &'static str,
+    besides: Vec<&'static str>,
     searches: Setting<u32>,
 }
 
@@ -48,8 +50,16 @@ impl Rescue {
     pub fn names_in(text: &'static str) -> Self {
         Self {
             text,
+            besides: Vec::new(),
             searches: Setting::Fixed(3),
         }
+    }
+
+    /// Takes what an earlier search step found for found: its output, laid out
+    /// as this step's is.
+    pub fn besides(mut self, step: &'static str) -> Self {
+        self.besides.push(step);
+        self
     }
 
     /// Sets how many further searches there may be; 0 is none.
@@ -69,6 +79,7 @@ impl Rescue {
     pub(crate) fn find(
         &self,
         index: &str,
+        layout: Layout,
         passages: &mut Vec<Passage>,
         visit: &Visit<'_>,
     ) -> Result<(), ChainError> {
@@ -77,7 +88,11 @@ impl Rescue {
             return Ok(());
         }
         let mut missing = names(&visit.fill(self.text, &[]));
-        missing.retain(|name| !passages.iter().any(|passage| covers(&passage.title, name)));
+        let steps = self.besides.iter();
+        let outputs = steps.filter_map(|step| visit.steps.output(step));
+        let before: Vec<_> = outputs.flat_map(|output| layout.read(output)).collect();
+        let found = || before.iter().chain(passages.iter());
+        missing.retain(|name| !found().any(|passage| covers(&passage.title, name)));
         missing.truncate(n_max.min(Self::SEARCHES_MAX) as usize);
         if missing.is_empty() {
             return Ok(());

@@ -194,7 +194,7 @@ impl<S> Branch<S> for Retrieve<S> {
             None => interleave(found?),
         };
         if let Some(rescue) = &self.rescue {
-            rescue.find(self.index, &mut passages, visit)?;
+            rescue.find(self.index, self.layout, &mut passages, visit)?;
         }
         Ok(Taken {
             output: self.layout.write(&passages),
