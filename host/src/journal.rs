@@ -171,10 +171,12 @@ impl Journal {
             calls: self.maybe_paid(),
             ..Amount::default()
         };
-        let deliveries = answered.values().filter_map(|(_, answered)| match answered {
-            Answered::Model(delivery) => Some(delivery),
-            Answered::Search(_) => None,
-        });
+        let deliveries = answered
+            .values()
+            .filter_map(|(_, answered)| match answered {
+                Answered::Model(delivery) => Some(delivery),
+                Answered::Search(_) => None,
+            });
         deliveries.fold(calls, |sum, delivery| {
             let usage = delivery.answer.as_ref().ok().map(|answer| answer.usage);
             sum.plus(delivery.receipt.amount(usage.as_ref()))

@@ -24,6 +24,7 @@ mod cassette;
 mod journal;
 mod model_calls;
 mod providers;
+mod retrieval;
 mod seed;
 mod sim_server;
 mod spending;

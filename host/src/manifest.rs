@@ -49,7 +49,8 @@ pub(crate) fn settle(manifest: &WrittenManifest, policy: &WrittenPolicy) -> Comm
     })
 }
 
-fn read(path: &Path) -> CommandResult<WrittenManifest> {
+/// Reads a manifest.
+pub(crate) fn read(path: &Path) -> CommandResult<WrittenManifest> {
     let text = std::fs::read_to_string(path).map_err(|error| file_error("read", path, error))?;
     parse(&text, path)
 }

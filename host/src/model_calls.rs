@@ -1,5 +1,6 @@
 //! What a run puts between its guests and what answers them: the journal, a
-//! cassette, the cache, budgets, and behind them the provider.
+//! cassette, the cache, budgets, and behind them the provider. Searches of
+//! servers pass the first two.
 //!
 //! The order decides what each of them sees. The journal is the nearest to the
 //! guest, so a run that goes on asks nothing again; a cassette records answers
@@ -13,15 +14,16 @@ use fapo_core::case::CaseId;
 use fapo_core::config::BudgetsConfig;
 use fapo_core::policy::WrittenPolicy;
 use fapo_core::run::{CacheMode, CacheUse, Calls};
-use fapo_sandbox::imports::Provider;
+use fapo_sandbox::imports::{Provider, Retriever};
 
 use crate::budgets::{Bounds, Budgets, Shared};
 use crate::cache::{self, Cache};
 use crate::cassette::{self, Recorder, Replay};
 use crate::exit::{CommandError, CommandResult};
 use crate::home::Home;
-use crate::journal::{Journal, journaled};
+use crate::journal::{Journal, journaled, journaled_searches};
 use crate::providers::{Flow, OfRun, Opened};
+use crate::retrieval::{OpenIndexes, Silent};
 
 /// How a person wants model calls answered.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -92,11 +94,16 @@ impl Asking {
 
     /// Gets ready to send what is asked, if anything is to be sent: before a
     /// command leaves anything behind that a missing key would make worthless.
-    pub(crate) fn connect(&self, provider: Option<&Opened>) -> CommandResult<()> {
-        match provider {
-            Some(opened) if self.sends() => opened.connect(),
-            _ => Ok(()),
+    pub(crate) fn connect(
+        &self,
+        provider: Option<&Opened>,
+        indexes: &OpenIndexes,
+    ) -> CommandResult<()> {
+        if !self.sends() {
+            return Ok(());
         }
+        indexes.connect()?;
+        provider.map_or(Ok(()), Opened::connect)
     }
 
     /// Tells whether anything may leave this process.
@@ -136,6 +143,7 @@ pub(crate) struct ModelCalls {
     journal: Arc<Journal>,
     budgets: Arc<Budgets>,
     provider: Option<Arc<dyn Provider>>,
+    retriever: Option<Arc<dyn Retriever>>,
     replay: Option<Arc<Replay>>,
     recorder: Option<Arc<Recorder>>,
     cache: Option<PathBuf>,
@@ -147,6 +155,7 @@ impl ModelCalls {
     pub(crate) fn open(
         asking: &Asking,
         opened: Option<&Opened>,
+        indexes: &OpenIndexes,
         asker: &Asker<'_>,
         finished: impl Fn(&CaseId, u32) -> bool,
     ) -> CommandResult<Self> {
@@ -166,6 +175,7 @@ impl ModelCalls {
             journal,
             budgets,
             provider: None,
+            retriever: None,
             replay: None,
             recorder: None,
             cache: None,
@@ -174,33 +184,60 @@ impl ModelCalls {
         if let Some(file) = &choices.replay {
             let replay = Replay::open(file)?;
             calls.provider = Some(cassette::replayed(&replay));
+            calls.retriever = indexes.retriever(cassette::replayed_searches(&replay));
             calls.replay = Some(replay);
             return Ok(calls);
         }
-        let Some(opened) = opened else {
-            return Ok(calls);
+        let flow = Flow {
+            tenant: asker.tenant_id.into(),
+            run: asker.run_id.into(),
         };
-        let is_local = opened.is_local();
+        let provider = opened.map(|opened| calls.ask(asking, opened, asker, flow.clone()));
+        let mut provider = provider.transpose()?;
+        let mut servers: Arc<dyn Retriever> = match asking.sends() {
+            true => indexes.servers(flow),
+            false => Arc::new(Silent),
+        };
+        if let Some(file) = &choices.record
+            && (opened.is_some() || indexes.has_servers())
+        {
+            let recorder = Recorder::open(file, asker.run_id, asker.is_resumed)?;
+            provider = provider.map(|provider| cassette::recorded(provider, recorder.clone()));
+            servers = cassette::recorded_searches(servers, recorder.clone());
+            calls.recorder = Some(recorder);
+        }
+        let is_local = opened.is_none_or(Opened::is_local);
+        calls.provider = provider.map(|provider| journaled(provider, &calls.journal, is_local));
+        calls.retriever = indexes.retriever(journaled_searches(servers, &calls.journal));
+        Ok(calls)
+    }
+
+    /// Returns what asks a provider, with the cache before it.
+    fn ask(
+        &mut self,
+        asking: &Asking,
+        opened: &Opened,
+        asker: &Asker<'_>,
+        flow: Flow,
+    ) -> CommandResult<Arc<dyn Provider>> {
+        let choices = &asking.choices;
         let run = Arc::new(OfRun {
-            budgets: calls.budgets.clone(),
-            flow: Flow {
-                tenant: asker.tenant_id.into(),
-                run: asker.run_id.into(),
-            },
-            journal: (!is_local).then(|| calls.journal.clone()),
+            budgets: self.budgets.clone(),
+            flow,
+            journal: (!opened.is_local()).then(|| self.journal.clone()),
         });
-        calls.mode = match (opened.is_kept(), choices.no_cache, choices.cache_only) {
+        self.mode = match (opened.is_kept(), choices.no_cache, choices.cache_only) {
             (_, _, true) => CacheMode::Only,
             (false, ..) => CacheMode::None,
             (true, true, _) => CacheMode::Bypass,
             (true, false, _) => CacheMode::Use,
         };
-        let mut provider = match calls.mode {
+        let mut provider = match self.mode {
             // Nothing is sent, so no key is needed.
             CacheMode::Only => opened.disconnected(),
             _ => opened.of_run(&run),
         };
-        if matches!(calls.mode, CacheMode::Use | CacheMode::Only) {
+        if matches!(self.mode, CacheMode::Use | CacheMode::Only) {
             let policy = &asking.policy.cache;
             let path = asking.home.cache();
             let cache = Cache::open(&path, policy.bytes_max)?;
@@ -209,25 +246,24 @@ impl ModelCalls {
                 tenant: (!policy.shared_among_tenants).then(|| asker.tenant_id.to_owned()),
                 identity: Arc::new(move |request| identity.identity(request)),
             };
-            let mode = match calls.mode {
+            let mode = match self.mode {
                 CacheMode::Only => cache::Mode::Only,
                 _ => cache::Mode::Use,
             };
             provider = cache::cached(provider, cache, scope, mode);
-            calls.cache = Some(path);
+            self.cache = Some(path);
         }
-        if let Some(file) = &choices.record {
-            let recorder = Recorder::open(file, asker.run_id, asker.is_resumed)?;
-            provider = cassette::recorded(provider, recorder.clone());
-            calls.recorder = Some(recorder);
-        }
-        calls.provider = Some(journaled(provider, &calls.journal, is_local));
-        Ok(calls)
+        Ok(provider)
     }
 
     /// Returns what answers the guests.
     pub(crate) fn provider(&self) -> Option<&Arc<dyn Provider>> {
         self.provider.as_ref()
+    }
+
+    /// Returns what answers their searches.
+    pub(crate) fn retriever(&self) -> Option<&Arc<dyn Retriever>> {
+        self.retriever.as_ref()
     }
 
     /// Returns how many requests an earlier process may have paid for in vain.

@@ -27,6 +27,7 @@ use crate::in_order;
 use crate::model_calls::{Asker, Asking, ModelCalls};
 use crate::providers::Opened;
 use crate::report::{self, Doing, Progress, counted};
+use crate::retrieval::{Indexes, OpenIndexes};
 use crate::run_dir::{self, Finished, RunDir, Written};
 use crate::seed;
 use crate::tally::Tally;
@@ -44,6 +45,12 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// Tells whether it imports searches.
+    pub(crate) fn searches(&self) -> bool {
+        let mut imports = self.component.structure.imports.iter();
+        imports.any(|import| import.as_str().starts_with("fapo:tenant/retrieval@"))
+    }
+
     pub(crate) fn record(&self, steps: usize) -> ComponentRecord {
         ComponentRecord {
             component: self.named.clone(),
@@ -62,6 +69,8 @@ pub(crate) struct Wanted {
     pub(crate) grants: Grants,
     pub(crate) provider: Option<Opened>,
     pub(crate) asking: Asking,
+    /// What answers searches.
+    pub(crate) indexes: Indexes,
     pub(crate) overrides: Overrides,
     pub(crate) source: Source,
     pub(crate) profile: String,
@@ -93,6 +102,8 @@ pub(crate) struct Settled {
     info: Option<ChainInfo>,
     settings: Result<Settings, Failure>,
     scorer: Option<Tenant>,
+    /// Those that the chain can search, open once the run begins.
+    indexes: OpenIndexes,
 }
 
 impl Settled {
@@ -121,7 +132,18 @@ impl Settled {
             info,
             settings,
             scorer,
+            indexes: OpenIndexes::default(),
         })
+    }
+
+    /// Opens what the chain can search, if it can search at all: building an
+    /// index takes time, and is done when all else was checked.
+    fn open_indexes(&mut self) -> CommandResult<()> {
+        let wanted = &self.wanted;
+        if wanted.chain.searches() && wanted.grants.chain.contains(&Capability::Retrieval) {
+            self.indexes = wanted.indexes.open(&wanted.asking.home)?;
+        }
+        Ok(())
     }
 
     /// Asks the scorer of every case whether it can be scored at all.
@@ -189,6 +211,7 @@ impl Settled {
                 .provider
                 .as_ref()
                 .map_or_else(BTreeMap::new, Opened::role_records),
+            indexes: self.indexes.records().clone(),
             budgets: wanted.asking.budgets,
             replayed: wanted.asking.choices.is_replay(),
             no_cache: wanted.asking.choices.no_cache,
@@ -211,9 +234,10 @@ impl Settled {
     }
 
     /// Runs the cases at a place, and writes what they come to.
-    pub(crate) async fn run(self, to: Destination, mut told: Told) -> CommandResult<Summary> {
+    pub(crate) async fn run(mut self, to: Destination, mut told: Told) -> CommandResult<Summary> {
+        self.open_indexes()?;
         let asking = &self.wanted.asking;
-        asking.connect(self.wanted.provider.as_ref())?;
+        asking.connect(self.wanted.provider.as_ref(), &self.indexes)?;
         let mut tally = self.tally();
         let (dir, finished, config) = self.begin(&to, &mut tally)?;
         let artifacts = Arc::new(self.artifacts(dir.path())?);
@@ -225,7 +249,8 @@ impl Settled {
             is_resumed: matches!(to, Destination::Resumed(_)),
         };
         let opened = self.wanted.provider.as_ref();
-        let calls = ModelCalls::open(&self.wanted.asking, opened, &asker, |case, repeat| {
+        let asking = &self.wanted.asking;
+        let calls = ModelCalls::open(asking, opened, &self.indexes, &asker, |case, repeat| {
             finished.has(case, repeat)
         })?;
         // Whatever can be wrong is found out before a test set counts as read.
@@ -234,10 +259,14 @@ impl Settled {
             Some(provider) => tenant.with_provider(provider.clone()),
             None => tenant,
         };
+        let with_retriever = |tenant: Tenant| match calls.retriever() {
+            Some(retriever) => tenant.with_retriever(retriever.clone()),
+            None => tenant,
+        };
         tally.calls.maybe_paid += calls.maybe_paid();
         let run = Run {
             plan: Plan {
-                chain: with_provider(self.chain).with_artifacts(artifacts.clone()),
+                chain: with_retriever(with_provider(self.chain)).with_artifacts(artifacts.clone()),
                 settings: self.settings,
                 scorer: self.scorer.map(with_provider),
                 profile: self.wanted.profile,

@@ -13,6 +13,7 @@
 //! allow: searches, bytes of a query, passages, and the CPU time itself.
 
 mod given;
+mod look;
 mod server;
 mod settle;
 mod shape;
@@ -32,9 +33,10 @@ use crate::exit::CommandResult;
 use crate::home::Home;
 use crate::indexes::{self, OpenIndex, Recipe};
 use crate::providers::Flow;
+use server::Server;
 
 pub(crate) use given::GivenCorpus;
-pub(crate) use server::Server;
+pub(crate) use look::Looked;
 pub(crate) use settle::{Place, Settling};
 
 /// Stands for any name, where a component is run with a corpus of a person and
@@ -109,17 +111,6 @@ impl Indexes {
         }
         Ok(open)
     }
-
-    /// Returns each index, and the recipe of those that are searched here.
-    pub(crate) fn recipes(&self) -> impl Iterator<Item = (&str, Option<&Recipe>)> {
-        self.0.iter().map(|(name, behind)| {
-            let recipe = match behind {
-                Behind::Corpus(recipe, _) => Some(&**recipe),
-                _ => None,
-            };
-            (name.as_str(), recipe)
-        })
-    }
 }
 
 fn record(recipe: &Recipe, named: Named, index: &OpenIndex) -> IndexRecord {
@@ -161,7 +152,9 @@ impl OpenIndexes {
 
     /// Gets ready to ask the servers: reads keys, and sets up clients.
     pub(crate) fn connect(&self) -> CommandResult<()> {
-        self.servers.values().try_for_each(|server| server.connect())
+        self.servers
+            .values()
+            .try_for_each(|server| server.connect())
     }
 
     /// Returns what asks the servers for a run.

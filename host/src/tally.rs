@@ -136,7 +136,10 @@ impl Tally {
                     let failed = receipt.failed.iter();
                     calls.maybe_paid += failed.filter(|attempt| attempt.maybe_paid).count() as u64;
                 }
-                CallBody::Search { .. } => calls.search += 1,
+                CallBody::Search { requests, .. } => {
+                    calls.search += 1;
+                    calls.search_requests += u64::from(*requests);
+                }
                 CallBody::Tool { .. } => calls.tool += 1,
                 CallBody::Artifact { .. } => calls.artifact += 1,
             }

@@ -22,6 +22,7 @@ use crate::ledger::{HeldOut, Ledger, TestSet};
 use crate::model_calls::{Asking, Choices};
 use crate::prepare::{Loaded, Wanted};
 use crate::providers::{Named, Opened, Operator};
+use crate::retrieval::{self, GivenCorpus, Indexes, Settling};
 use crate::shipped::{self, STANDARD};
 use crate::workspace::Workspace;
 
@@ -305,6 +306,20 @@ impl Tenant {
         Ok(Some(first.with_roles(roles)))
     }
 
+    /// Settles what answers searches: what the manifest and the operator say,
+    /// and corpora of a person in their place.
+    pub(crate) fn indexes(&self, given: &[GivenCorpus], is_replay: bool) -> CommandResult<Indexes> {
+        let settling = Settling {
+            tenant_id: self.workspace.id(),
+            written: &self.workspace.manifest.indexes,
+            place: retrieval::Place::Tenant(&self.workspace),
+            policy: &self.policy,
+            given,
+            is_replay,
+        };
+        settling.indexes()
+    }
+
     /// Returns how model calls are answered, beside the provider.
     pub(crate) fn asking(&self, choices: Choices, budgets: BudgetsConfig) -> Asking {
         Asking {
@@ -356,6 +371,7 @@ impl Tenant {
             grants: self.grants.clone(),
             provider: self.provider(asked.provider.as_deref(), config)?,
             asking: self.asking(asked.choices.clone(), config.budgets),
+            indexes: self.indexes(&asked.corpora, asked.choices.is_replay())?,
             overrides,
             source,
             profile: self.profile(config),

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use fapo_core::Untrusted;
 use fapo_core::call::{
     ArtifactError, ArtifactInfo, Choice, Completion, Delivery, FinishReason, Found,
-    GenerateRequest, Passage, ProviderError, RetrievalError, SearchRequest, ToolError, ToolRequest, ToolResult,
-    Usage,
+    GenerateRequest, Passage, ProviderError, RetrievalError, SearchRequest, ToolError, ToolRequest,
+    ToolResult, Usage,
 };
 use fapo_core::limits::Limits;
 use fapo_core::message::{ContentPart, ToolDefinition};

@@ -20,6 +20,7 @@ use crate::dataset::{Lines, Place, Selection, Source};
 use crate::exit::{CommandError, CommandResult, Exit};
 use crate::prepare::{self, Loaded};
 use crate::report::{self, Doing, Table, counted};
+use crate::retrieval::{self, Looked, Settling};
 use crate::tenant::Tenant;
 
 /// Check all of a tenant that can be checked without paying for anything
@@ -67,6 +68,8 @@ struct Checked {
     /// SHA-256 of what was read, by key.
     digests: BTreeMap<String, String>,
     n_cases: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    indexes: BTreeMap<String, Looked>,
     findings: Vec<Finding>,
 }
 
@@ -147,6 +150,10 @@ async fn check_chain(
     let loaded = tenant.chain(sandbox).await;
     let loaded = checked.take(key, loaded)?;
     check_component(checked, tenant, key, &loaded, Role::Chain);
+    if loaded.searches() && tenant.workspace.manifest.indexes.is_empty() {
+        let message = "the chain imports `retrieval`, and the tenant names no index";
+        checked.add(Level::Warning, "indexes", message);
+    }
     let bound = sandbox.tenant(loaded.component, tenant.grants.clone(), Imports::default());
     if !bound.has_chain() {
         checked.add(Level::Error, key, "the component exports no chain");
@@ -286,11 +293,23 @@ fn check_configs(checked: &mut Checked, tenant: &Tenant, info: Option<&ChainInfo
     }
 }
 
+/// Looks at what the chain can search, one index after the other, so that each
+/// has a finding of its own.
 fn check_indexes(checked: &mut Checked, tenant: &Tenant) {
     for (name, index) in &tenant.workspace.manifest.indexes {
-        let key = format!("indexes.{name}.corpus");
-        let named = tenant.workspace.named(&key, &index.corpus);
-        checked.take(&key, named.and_then(|named| named.open()));
+        let settling = Settling {
+            tenant_id: tenant.workspace.id(),
+            written: &[(name.clone(), index.clone())].into(),
+            place: retrieval::Place::Tenant(&tenant.workspace),
+            policy: &tenant.policy,
+            given: &[],
+            is_replay: false,
+        };
+        let settled = settling.indexes();
+        let looked = settled.and_then(|indexes| indexes.look(&tenant.home));
+        if let Some(Some(looked)) = checked.take(&format!("indexes.{name}"), looked) {
+            checked.indexes.insert(name.clone(), looked);
+        }
     }
 }
 
@@ -419,6 +438,9 @@ fn print(checked: &Checked) {
     if !checked.findings.is_empty() {
         table.print();
         report::line("");
+    }
+    for (name, index) in &checked.indexes {
+        report::line(&format!("index {name}: {}", index.told()));
     }
     let cases: Vec<_> = checked
         .n_cases

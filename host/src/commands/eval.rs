@@ -10,6 +10,7 @@ use crate::exit::{CommandResult, Exit};
 use crate::model_calls::Choices;
 use crate::prepare::Told;
 use crate::report;
+use crate::retrieval::GivenCorpus;
 use crate::tenant::{Asked, Cases, Order, Tenant};
 
 /// Evaluate a variant of a tenant on its cases
@@ -54,6 +55,9 @@ pub(crate) struct Args {
     /// Where to write the run; by default a new directory in the tenant's evals/
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Search this corpus in the place of the index's own; NAME may be left out where there is one index
+    #[arg(long = "corpus", value_name = "[NAME=]FILE", value_parser = GivenCorpus::parse)]
+    corpora: Vec<GivenCorpus>,
     #[command(flatten)]
     choices: Choices,
     /// Tell the calls, tokens and money that the run would take, and pay for nothing
@@ -63,7 +67,7 @@ pub(crate) struct Args {
     #[arg(
         long,
         value_name = "RUN",
-        conflicts_with_all = ["out", "config", "split", "variant", "limit", "repeats", "cases", "provider", "dry_run"]
+        conflicts_with_all = ["out", "config", "split", "variant", "limit", "repeats", "cases", "provider", "dry_run", "corpora"]
     )]
     resume: Option<PathBuf>,
     /// Print one line of JSON
@@ -87,6 +91,7 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
             repeats: args.repeats,
             workers: args.workers,
             choices: args.choices,
+            corpora: args.corpora,
         },
         config: args.config,
         set: args.set,

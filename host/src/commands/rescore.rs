@@ -20,6 +20,7 @@ use crate::exit::{CommandError, CommandResult, Exit};
 use crate::in_order;
 use crate::model_calls::{Asker, Choices, ModelCalls};
 use crate::prepare;
+use crate::retrieval::OpenIndexes;
 use crate::run_dir::{self, RunDir, Written};
 use crate::tally::Tally;
 use crate::tenant::{Cases, Tenant};
@@ -76,7 +77,7 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
     let provider = tenant.provider(args.provider.as_deref(), &config)?;
     let asking = tenant.asking(args.choices.clone(), config.budgets);
     asking.check(provider.as_ref())?;
-    asking.connect(provider.as_ref())?;
+    asking.connect(provider.as_ref(), &OpenIndexes::default())?;
     let dir = match &args.out {
         Some(dir) => {
             workspace::check_not_raw(dir)?;
@@ -110,7 +111,13 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
             spent: Amount::default(),
             is_resumed: false,
         };
-        let calls = ModelCalls::open(&asking, provider.as_ref(), &asker, |_, _| false)?;
+        let calls = ModelCalls::open(
+            &asking,
+            provider.as_ref(),
+            &OpenIndexes::default(),
+            &asker,
+            |_, _| false,
+        )?;
         let imports = Imports {
             provider: calls.provider().cloned(),
             ..Imports::default()

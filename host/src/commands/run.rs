@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fapo_core::case::Case;
 use fapo_core::config::{BudgetsConfig, EvalConfig};
-use fapo_core::manifest::Role;
+use fapo_core::manifest::{Role, WrittenManifest};
 use fapo_core::settings::Overrides;
 use fapo_core::split::Split;
 
@@ -16,9 +16,10 @@ use crate::ledger::HeldOut;
 use crate::model_calls::{Asking, Choices};
 use crate::prepare::{Destination, Loaded, Settled, Told, Wanted};
 use crate::providers::{Named, Operator};
+use crate::retrieval::{GivenCorpus, Indexes, Settling};
 use crate::run_dir::Written;
 use crate::tenant::{Cases, Tenant};
-use crate::{guests, manifest, workspace};
+use crate::{guests, manifest, retrieval, workspace};
 
 /// Run a component's chain, and its scorer, over cases
 ///
@@ -51,6 +52,9 @@ pub(crate) struct Args {
     /// Set how it is asked, as provider_settings.model=gpt-4o-mini
     #[arg(long = "set", value_name = "PATH=VALUE", value_parser = pair, requires = "provider")]
     set: Vec<(String, String)>,
+    /// Search this corpus: in the place of the manifest's index NAME, or of its only one; without a manifest, whatever the component calls its index
+    #[arg(long = "corpus", value_name = "[NAME=]FILE", value_parser = GivenCorpus::parse)]
+    corpora: Vec<GivenCorpus>,
     #[command(flatten)]
     choices: Choices,
     /// A directory of files that every case can read as artifacts
@@ -125,6 +129,7 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
         (None, Some((tenant, config))) => tenant.provider(None, config)?,
         (None, None) => None,
     };
+    let indexes = guest.indexes(&args, &asking)?;
     runtime()?.block_on(async {
         let sandbox = home.sandbox(grants.limits.stack_bytes_max)?;
         let component = load(&sandbox, &guest.component, &grants.limits).await?;
@@ -139,6 +144,7 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
             grants,
             provider,
             asking,
+            indexes,
             overrides,
             source,
             profile: String::new(),
@@ -214,6 +220,28 @@ impl Guest {
             manifest: args.manifest.clone().or(own),
             tenant,
         })
+    }
+
+    /// Settles what answers searches, as the manifest says.
+    fn indexes(&self, args: &Args, asking: &Asking) -> CommandResult<Indexes> {
+        let is_replay = args.choices.is_replay();
+        if let Some((tenant, _)) = &self.tenant {
+            return tenant.indexes(&args.corpora, is_replay);
+        }
+        let written = match &self.manifest {
+            Some(manifest) => manifest::read(manifest)?,
+            None => WrittenManifest::default(),
+        };
+        let manifest = self.manifest.as_deref().unwrap_or(&args.path);
+        let settling = Settling {
+            tenant_id: "",
+            written: &written.indexes,
+            place: retrieval::Place::Below(manifest.parent().unwrap_or(manifest)),
+            policy: &asking.policy,
+            given: &args.corpora,
+            is_replay,
+        };
+        settling.indexes()
     }
 
     /// Returns a word for the run's directory.

@@ -20,6 +20,7 @@ use crate::dataset::{Lines, Place};
 use crate::exit::{CommandError, CommandResult, Exit};
 use crate::model_calls::{Asker, Choices, ModelCalls};
 use crate::report::{self, Table, counted};
+use crate::retrieval::OpenIndexes;
 use crate::tenant::Tenant;
 use crate::{in_order, seed};
 
@@ -89,7 +90,7 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
     let profile = tenant.profile(&config);
     let asking = tenant.asking(args.choices.clone(), config.budgets);
     asking.check(provider.as_ref())?;
-    asking.connect(provider.as_ref())?;
+    asking.connect(provider.as_ref(), &OpenIndexes::default())?;
     // A judge's answers are kept in the cache; the journal is that of no run.
     let place = tempfile::tempdir()
         .map_err(|error| CommandError::world("could not make a directory").because(error))?;
@@ -103,7 +104,13 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
     runtime()?.block_on(async {
         let sandbox = tenant.home.sandbox(tenant.grants.limits.stack_bytes_max)?;
         let scorer = tenant.scorer(&sandbox).await?;
-        let calls = ModelCalls::open(&asking, provider.as_ref(), &asker, |_, _| false)?;
+        let calls = ModelCalls::open(
+            &asking,
+            provider.as_ref(),
+            &OpenIndexes::default(),
+            &asker,
+            |_, _| false,
+        )?;
         let imports = Imports {
             provider: calls.provider().cloned(),
             ..Imports::default()

@@ -10,6 +10,7 @@ use crate::exit::{CommandError, CommandResult, Exit};
 use crate::ledger::Ledger;
 use crate::model_calls::Choices;
 use crate::prepare::Told;
+use crate::retrieval::GivenCorpus;
 use crate::tenant::{Asked, Cases, Order, Tenant};
 
 /// Read a tenant's test set, once, and tell what a variant makes of it
@@ -41,6 +42,9 @@ pub(crate) struct Args {
     /// Cases in flight, in place of the config's
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
+    /// Search this corpus in the place of the index's own; NAME may be left out where there is one index
+    #[arg(long = "corpus", value_name = "[NAME=]FILE", value_parser = GivenCorpus::parse)]
+    corpora: Vec<GivenCorpus>,
     #[command(flatten)]
     choices: Choices,
     /// Where to write the run; by default a new directory in the tenant's evals/
@@ -50,7 +54,7 @@ pub(crate) struct Args {
     #[arg(long = "override", value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reason: Option<String>,
     /// Go on with a test run that was cut off: it is the same reading
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "config", "variant", "repeats", "provider", "reason"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "config", "variant", "repeats", "provider", "reason", "corpora"])]
     resume: Option<PathBuf>,
     /// Print one line of JSON
     #[arg(long)]
@@ -95,6 +99,7 @@ pub(crate) fn run(args: Args) -> CommandResult<Exit> {
             repeats: args.repeats,
             workers: args.workers,
             choices: args.choices,
+            corpora: args.corpora,
         },
         config: args.config,
         set: args.set,

@@ -100,7 +100,7 @@ impl Corpus {
     }
 
     /// Opens the file, if the corpus is one.
-    pub(super) fn open_file(&self) -> CommandResult<File> {
+    pub(crate) fn open_file(&self) -> CommandResult<File> {
         self.place.open()
     }
 

@@ -50,8 +50,12 @@ impl CallView {
                 request,
                 answer,
                 error,
+                requests,
             } => {
                 view.facts.push(("k", request.k.to_string()));
+                if *requests > 0 {
+                    view.facts.push(("requests", requests.to_string()));
+                }
                 view.part("query", request.query.as_str());
                 for passage in answer.iter().flat_map(|answer| answer.iter()) {
                     view.passage(passage);

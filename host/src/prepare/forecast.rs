@@ -37,6 +37,7 @@ impl Settled {
         let mut stood_in = self;
         stood_in.wanted.asking = stood_in.wanted.asking.dry();
         stood_in.wanted.provider = Some(Opened::stand_in());
+        stood_in.wanted.indexes = stood_in.wanted.indexes.without_servers();
         let n_rows = stood_in.wanted.source.n_cases() * u64::from(stood_in.wanted.repeats);
         let told = Told {
             shows_progress: false,

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use fapo_core::Untrusted;
 use fapo_core::call::{Found, Passage, RetrievalError, SearchRequest};
 use fapo_core::digest::{canonical_json, sha256_hex};
-use fapo_core::policy::{AuthScheme, Asks, WrittenEndpoint};
+use fapo_core::policy::{Asks, AuthScheme, WrittenEndpoint};
 use fapo_core::run::IndexRecord;
 use fapo_sandbox::CallSite;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};

@@ -198,6 +198,8 @@ impl Settling<'_> {
             .hint("name a file with one word a line"));
         }
         let words = text.lines().map(|line| line.trim().to_lowercase());
-        Ok(Stopwords::Own(words.filter(|word| !word.is_empty()).collect()))
+        Ok(Stopwords::Own(
+            words.filter(|word| !word.is_empty()).collect(),
+        ))
     }
 }

@@ -24,10 +24,14 @@ pub(crate) struct Shape {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ShapeError {
     /// A placeholder that nothing stands behind.
-    #[error("there is no placeholder `${{{0}}}`: there are `${{query}}`, `${{query_json}}` and `${{k}}`")]
+    #[error(
+        "there is no placeholder `${{{0}}}`: there are `${{query}}`, `${{query_json}}` and `${{k}}`"
+    )]
     UnknownPlaceholder(String),
     /// A query among other text, which it could end.
-    #[error("`${{query}}` stands among other text, where a query could say more than a query: write `${{query_json}}`, which is quoted")]
+    #[error(
+        "`${{query}}` stands among other text, where a query could say more than a query: write `${{query_json}}`, which is quoted"
+    )]
     QueryInText,
     /// No placeholder for what is looked for.
     #[error("neither `query` nor `request` has a place for the query")]
@@ -54,11 +58,7 @@ impl Shape {
             .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
             .collect();
         let mut asks = false;
-        for template in query
-            .iter()
-            .map(|(_, value)| value)
-            .chain(&written.request)
-        {
+        for template in query.iter().map(|(_, value)| value).chain(&written.request) {
             check(template, &mut asks)?;
         }
         if !asks {

@@ -1,6 +1,7 @@
 //! What a run is made of that goes on: what it was made of when it began.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use fapo_core::budget::Budget;
 use fapo_core::config::{BudgetsConfig, EvalConfig, ProviderSettings};
@@ -12,6 +13,7 @@ use super::{Asked, Cases, Tenant};
 use crate::exit::{CommandError, CommandResult};
 use crate::prepare::Wanted;
 use crate::providers::{Named, Opened, Operator};
+use crate::retrieval::GivenCorpus;
 
 /// What may be set anew: nothing of it decides what a case comes to.
 const ANEW: [&str; 3] = [
@@ -65,6 +67,7 @@ impl Tenant {
                 asked.choices.again(before.no_cache),
                 budgets_again(before, anew),
             ),
+            indexes: self.indexes(&corpora_of(before), asked.choices.is_replay())?,
             overrides: Overrides {
                 prompts: prompts
                     .map(|(name, prompt)| (name.clone(), prompt.template.as_str().into()))
@@ -120,6 +123,18 @@ impl Tenant {
         };
         operator.open(&before.name, &by, &settings)
     }
+}
+
+/// Returns the corpora that a person put behind indexes of a run.
+fn corpora_of(before: &RunConfig) -> Vec<GivenCorpus> {
+    let given = before.indexes.iter().filter_map(|(name, index)| {
+        let corpus = index.corpus.as_ref().filter(|corpus| corpus.by_person)?;
+        Some(GivenCorpus {
+            name: Some(name.clone()),
+            path: PathBuf::from(&corpus.path),
+        })
+    });
+    given.collect()
 }
 
 /// Returns the budgets of a run that goes on: those that are set anew, else

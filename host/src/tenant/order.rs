@@ -10,6 +10,7 @@ use super::{Cases, Tenant};
 use crate::exit::CommandResult;
 use crate::model_calls::Choices;
 use crate::prepare::{Destination, Settled};
+use crate::retrieval::GivenCorpus;
 use crate::run_dir::Written;
 use crate::workspace;
 
@@ -32,6 +33,8 @@ pub(crate) struct Asked {
     pub(crate) repeats: Option<u32>,
     pub(crate) workers: Option<u16>,
     pub(crate) choices: Choices,
+    /// Corpora in the place of those that the tenant names.
+    pub(crate) corpora: Vec<GivenCorpus>,
 }
 
 impl Tenant {

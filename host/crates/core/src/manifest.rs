@@ -185,7 +185,9 @@ pub enum ManifestError {
     #[error("{0}")]
     Datasets(&'static str),
     /// A name that no index can have.
-    #[error("the index `{0}` is not 1 to 64 of `A-Z a-z 0-9 . _ -` that begin with a letter or a digit")]
+    #[error(
+        "the index `{0}` is not 1 to 64 of `A-Z a-z 0-9 . _ -` that begin with a letter or a digit"
+    )]
     IndexName(Untrusted),
     /// An index that cannot be.
     #[error("`[indexes.{name}]`: {why}")]

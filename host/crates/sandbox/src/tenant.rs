@@ -20,7 +20,7 @@ use crate::bindings::fapo::tenant::types::{ProviderError, RetrievalError};
 use crate::convert::{self, list_bytes, text_bytes};
 use crate::failure::{Misfit, Returned};
 use crate::guest::{self, Prepared, Work};
-use crate::imports::{ArtifactStore, Imports, Provider};
+use crate::imports::{ArtifactStore, Imports, Provider, Retriever};
 use crate::sandbox::{Component, Shared};
 
 /// A component that can run cases.
@@ -140,6 +140,12 @@ impl Tenant {
     /// Returns the tenant with another provider.
     pub fn with_provider(mut self, provider: Arc<dyn Provider>) -> Self {
         Arc::make_mut(&mut self.binding).imports.provider = Some(provider);
+        self
+    }
+
+    /// Returns the tenant with something to search.
+    pub fn with_retriever(mut self, retriever: Arc<dyn Retriever>) -> Self {
+        Arc::make_mut(&mut self.binding).imports.retriever = Some(retriever);
         self
     }
 

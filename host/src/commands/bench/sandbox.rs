@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use fapo_core::Untrusted;
 use fapo_core::call::{
-    Choice, Completion, Delivery, FinishReason, GenerateRequest, Passage, RetrievalError,
-    SearchRequest, Usage,
+    Choice, Completion, Delivery, FinishReason, Found, GenerateRequest, Passage, SearchRequest,
+    Usage,
 };
 use fapo_core::case::Case;
 use fapo_core::manifest::Grants;
@@ -379,12 +379,8 @@ impl Provider for AtOnce {
 }
 
 impl Retriever for AtOnce {
-    fn search(
-        &self,
-        _site: CallSite,
-        request: Arc<SearchRequest>,
-    ) -> Answer<Result<Vec<Passage>, RetrievalError>> {
-        let passages = (1..=request.k)
+    fn search(&self, _site: CallSite, request: Arc<SearchRequest>) -> Answer<Found> {
+        let passages: Vec<_> = (1..=request.k)
             .map(|rank| Passage {
                 id: rank.to_string().into(),
                 title: "Title".into(),
@@ -394,7 +390,7 @@ impl Retriever for AtOnce {
                 metadata: "{}".into(),
             })
             .collect();
-        Box::pin(std::future::ready(Ok(passages)))
+        Box::pin(std::future::ready(Ok(passages).into()))
     }
 }
 

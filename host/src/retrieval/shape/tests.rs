@@ -37,14 +37,23 @@ fn hits(toml: &str, body: &Value, k: u32) -> Vec<(u32, String, String, String, f
         .collect()
 }
 
-fn hit(rank: u32, id: &str, title: &str, text: &str, score: f64) -> (u32, String, String, String, f64) {
+fn hit(
+    rank: u32,
+    id: &str,
+    title: &str,
+    text: &str,
+    score: f64,
+) -> (u32, String, String, String, f64) {
     (rank, id.into(), title.into(), text.into(), score)
 }
 
 #[test]
 fn a_plain_server_needs_no_pointers() {
     let toml = "request = { query = \"${query}\", k = \"${k}\" }";
-    let body = shape(toml).unwrap().body(&asks("who \"is\" it", 7)).unwrap();
+    let body = shape(toml)
+        .unwrap()
+        .body(&asks("who \"is\" it", 7))
+        .unwrap();
     assert_eq!(body, br#"{"query":"who \"is\" it","k":7}"#);
     let answer = json!([
         {"id": "a", "text": "one", "score": 2},
@@ -54,7 +63,11 @@ fn a_plain_server_needs_no_pointers() {
         hits(toml, &answer, 5),
         [hit(1, "a", "", "one", 2.0), hit(2, "7", "Two", "two", 1.5)]
     );
-    assert_eq!(hits(toml, &answer, 1).len(), 1, "no more than was asked for");
+    assert_eq!(
+        hits(toml, &answer, 1).len(),
+        1,
+        "no more than was asked for"
+    );
     assert_eq!(hits(toml, &json!([]), 1), []);
 }
 
@@ -110,11 +123,17 @@ fn vespa_leaves_the_list_out_where_it_found_nothing() {
         request = { yql = "select * from wiki where userQuery()", query = "${query}", hits = "${k}" }
         hits = { at = "/root/children", may_miss = true, id = "/id", score = "/relevance", title = "/fields/title", text = "/fields/text" }
     "#;
-    assert_eq!(hits(toml, &json!({"root": {"fields": {"totalCount": 0}}}), 3), []);
+    assert_eq!(
+        hits(toml, &json!({"root": {"fields": {"totalCount": 0}}}), 3),
+        []
+    );
     let answer = json!({"root": {"children": [
         {"id": "id:wiki:wiki::1", "relevance": 3.5, "fields": {"title": "T", "text": "X"}},
     ]}});
-    assert_eq!(hits(toml, &answer, 3), [hit(1, "id:wiki:wiki::1", "T", "X", 3.5)]);
+    assert_eq!(
+        hits(toml, &answer, 3),
+        [hit(1, "id:wiki:wiki::1", "T", "X", 3.5)]
+    );
 }
 
 #[test]
@@ -124,7 +143,10 @@ fn the_server_of_colbert_is_asked_by_its_address() {
         hits = { at = "/topk", id = "/pid", text = "/text", title_end = " | ", score = "/score" }
     "#;
     let shape_of = shape(toml).unwrap();
-    assert_eq!(shape_of.query(&asks("who & what?", 7)), "k=7&query=who%20%26%20what%3F");
+    assert_eq!(
+        shape_of.query(&asks("who & what?", 7)),
+        "k=7&query=who%20%26%20what%3F"
+    );
     assert_eq!(shape_of.body(&asks("x", 7)), None);
     let answer = json!({"query": "x", "topk": [
         {"text": "Paris | Paris is a city. | It is old.", "pid": 12, "rank": 1, "score": 25.5, "prob": 0.5},
@@ -143,12 +165,27 @@ fn the_server_of_colbert_is_asked_by_its_address() {
 fn what_cannot_be_asked_is_refused_when_it_is_read() {
     for (toml, says) in [
         ("", "neither `query` nor `request`"),
-        ("request = { q = \"${k}\" }", "neither `query` nor `request`"),
-        ("request = { q = \"${qeury}\" }", "no placeholder `${qeury}`"),
-        ("request = { q = \"text:${query}\" }", "write `${query_json}`"),
+        (
+            "request = { q = \"${k}\" }",
+            "neither `query` nor `request`",
+        ),
+        (
+            "request = { q = \"${qeury}\" }",
+            "no placeholder `${qeury}`",
+        ),
+        (
+            "request = { q = \"text:${query}\" }",
+            "write `${query_json}`",
+        ),
         ("query = { q = \"text:${query}\" }", "write `${query_json}`"),
-        ("method = \"get\"\nrequest = [\"${query}\"]", "exclude each other"),
-        ("query = { q = \"${query}\" }\nhits = { id = \"_id\" }", "`hits.id` is `_id`"),
+        (
+            "method = \"get\"\nrequest = [\"${query}\"]",
+            "exclude each other",
+        ),
+        (
+            "query = { q = \"${query}\" }\nhits = { id = \"_id\" }",
+            "`hits.id` is `_id`",
+        ),
     ] {
         let told = shape(toml).unwrap_err().to_string();
         assert!(told.contains(says), "{toml}: {told}");
@@ -168,12 +205,30 @@ fn an_answer_of_another_shape_is_no_empty_list() {
         ("[{\"id\": null, \"text\": \"x\"}]", "hit 1 has no id"),
         ("[{\"id\": 1}]", "hit 1 has no text at `/text`"),
         ("[{\"id\": 1, \"text\": [\"x\"]}]", "hit 1 has no text"),
-        ("[{\"id\": 1, \"text\": \"x\", \"title\": 3}]", "a title that is no text"),
-        ("[{\"id\": 1, \"text\": \"x\", \"score\": \"NaN\"}]", "a score that is no number"),
-        ("[{\"id\": 1, \"text\": \"x\", \"score\": \"inf\"}]", "a score that is no number"),
-        ("[{\"id\": 1, \"text\": \"x\", \"score\": {}}]", "a score that is no number"),
-        ("[{\"id\": 1, \"text\": \"x\", \"score\": 1e999}]", "not JSON"),
-        ("[{\"id\": 1, \"text\": \"x\", \"metadata\": []}]", "metadata that is no object"),
+        (
+            "[{\"id\": 1, \"text\": \"x\", \"title\": 3}]",
+            "a title that is no text",
+        ),
+        (
+            "[{\"id\": 1, \"text\": \"x\", \"score\": \"NaN\"}]",
+            "a score that is no number",
+        ),
+        (
+            "[{\"id\": 1, \"text\": \"x\", \"score\": \"inf\"}]",
+            "a score that is no number",
+        ),
+        (
+            "[{\"id\": 1, \"text\": \"x\", \"score\": {}}]",
+            "a score that is no number",
+        ),
+        (
+            "[{\"id\": 1, \"text\": \"x\", \"score\": 1e999}]",
+            "not JSON",
+        ),
+        (
+            "[{\"id\": 1, \"text\": \"x\", \"metadata\": []}]",
+            "metadata that is no object",
+        ),
     ] {
         match shape.read(&said(body), 5) {
             Err(NoAnswer::Malformed(told)) => assert!(told.contains(says), "{body}: {told}"),
