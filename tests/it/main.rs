@@ -10,6 +10,7 @@ mod crowd;
 mod fakes;
 mod grading;
 mod hostile;
+mod index;
 mod languages;
 mod ledger;
 mod look;

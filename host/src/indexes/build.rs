@@ -27,12 +27,17 @@ use super::{Recipe, recipe_digest};
 use crate::exit::{CommandError, CommandResult, file_error};
 use crate::report::{Doing, counted};
 
-/// How an index is built. The result does not depend on it.
+/// How an index is built. It finds the same whatever this is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct How {
-    /// Threads that make segments.
+    /// Threads that make segments. The bytes do not depend on them.
     pub(crate) threads: usize,
+    /// How much of the corpus is read at once, before the last row is completed.
+    piece_bytes: usize,
 }
+
+/// As much as keeps threads busy, and little beside what a segment takes.
+const PIECE_BYTES: usize = 16 << 20;
 
 impl Default for How {
     fn default() -> Self {
@@ -40,6 +45,19 @@ impl Default for How {
         Self {
             // Each takes memory, and one thread cannot read for very many.
             threads: cores.min(8),
+            piece_bytes: PIECE_BYTES,
+        }
+    }
+}
+
+impl How {
+    /// Returns how it is built with so many threads, or with as many as there
+    /// are cores.
+    pub(crate) fn on(threads: Option<u16>) -> Self {
+        let usual = Self::default();
+        Self {
+            threads: threads.map_or(usual.threads, usize::from),
+            ..usual
         }
     }
 }
@@ -56,7 +74,7 @@ pub(super) fn build_at(
     let shown = recipe.corpus.shown();
     let doing = Doing::what(format!("indexing {shown}"));
     let mut written = Written::new(&site, &shown)?;
-    let mut reader = recipe.corpus.read()?;
+    let mut reader = recipe.corpus.read(how.piece_bytes)?;
     each_in_order(
         how.threads,
         || {
@@ -329,4 +347,61 @@ pub(crate) fn disk_bytes(dir: &Path) -> CommandResult<u64> {
             .len();
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset;
+    use crate::indexes::{Corpus, IndexedText, OpenIndex};
+    use std::fs;
+
+    /// Builds an index of a few thousand documents, and returns its files.
+    fn files(threads: usize, piece_bytes: usize) -> Vec<Vec<u8>> {
+        let dir = tempfile::tempdir().unwrap();
+        let corpus = dir.path().join("corpus.jsonl");
+        let rows: String = (0..3000u64)
+            .map(|n| {
+                format!(
+                    "{{\"text\": \"{} word{} {}\"}}\n",
+                    n % 7,
+                    n * n % 101,
+                    "x ".repeat(n as usize % 9)
+                )
+            })
+            .collect();
+        fs::write(&corpus, rows).unwrap();
+        let recipe = Recipe {
+            corpus: Corpus::at(dataset::Place::Path(corpus)).unwrap(),
+            settings: fapo_core::bm25::Settings::default(),
+            text: IndexedText::default(),
+        };
+        let target = dir.path().join("ix");
+        let how = How {
+            threads,
+            piece_bytes,
+        };
+        let info = build(&recipe, &target, how).unwrap();
+        assert_eq!(info.n_documents, 3000);
+        let index = OpenIndex::open(&target).unwrap();
+        let found = index.search("word5", 5).unwrap();
+        assert!(
+            found
+                .iter()
+                .all(|passage| passage.text.as_str().contains(" word5 "))
+        );
+        assert_eq!(found.len(), 5);
+        [INDEX, DOCUMENTS]
+            .map(|file| fs::read(target.join(file)).unwrap())
+            .into()
+    }
+
+    #[test]
+    fn an_index_is_the_same_bytes_whatever_the_threads() {
+        let one = files(1, 4000);
+        assert!(files(2, 4000) == one);
+        assert!(files(5, 4000) == one);
+        // In one piece, what is shown is the same as well.
+        assert!(files(2, PIECE_BYTES)[1] == one[1]);
+    }
 }

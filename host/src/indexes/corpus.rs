@@ -43,12 +43,6 @@ pub(crate) enum Kind {
 /// without line breaks from filling it.
 pub(super) const DOCUMENT_BYTES_MAX: usize = 16 << 20;
 
-/// How much of a corpus is a piece, before its last row is completed.
-///
-/// Pieces do not depend on how many threads there are, so the index that comes
-/// of them does not either.
-const PIECE: usize = 16 << 20;
-
 /// Some rows of a corpus.
 pub(super) struct Piece {
     pub(super) bytes: Vec<u8>,
@@ -115,8 +109,11 @@ impl Corpus {
         }
     }
 
-    /// Starts to read.
-    pub(super) fn read(&self) -> CommandResult<Reader> {
+    /// Starts to read in pieces of about so many bytes.
+    ///
+    /// Where a piece ends does not depend on anything else, so neither does the
+    /// index that comes of them.
+    pub(super) fn read(&self, piece_bytes: usize) -> CommandResult<Reader> {
         let shown = self.shown();
         let source = match self.kind {
             Kind::Folder => Source::Folder(self.open_folder()?),
@@ -130,6 +127,7 @@ impl Corpus {
         Ok(Reader {
             shown,
             source,
+            piece_bytes,
             digest: Sha256::new(),
             n_bytes: 0,
         })
@@ -140,6 +138,7 @@ impl Corpus {
 pub(super) struct Reader {
     shown: String,
     source: Source,
+    piece_bytes: usize,
     digest: Sha256,
     n_bytes: u64,
 }
@@ -161,15 +160,22 @@ struct Lines {
 impl Reader {
     /// Reads the next piece; none at the end.
     pub(super) fn next(&mut self) -> CommandResult<Option<Piece>> {
-        let piece = match &mut self.source {
-            Source::Lines(lines) => lines.next(&self.shown, &mut self.digest, &mut self.n_bytes)?,
-            Source::Folder(folder) => {
-                let piece = folder.next(PIECE, &mut self.digest)?;
-                self.n_bytes += piece.as_ref().map_or(0, |piece| piece.bytes.len() as u64);
-                piece
+        match &mut self.source {
+            Source::Lines(lines) => {
+                let bytes = lines.read(&self.shown, self.piece_bytes)?;
+                if bytes.is_empty() {
+                    return Ok(None);
+                }
+                self.digest.update(&bytes);
+                self.n_bytes += bytes.len() as u64;
+                lines.piece(&self.shown, bytes).map(Some)
             }
-        };
-        Ok(piece)
+            Source::Folder(folder) => {
+                let piece = folder.next(self.piece_bytes, &mut self.digest)?;
+                self.n_bytes += piece.as_ref().map_or(0, |piece| piece.bytes.len() as u64);
+                Ok(piece)
+            }
+        }
     }
 
     /// Returns how many bytes were read.
@@ -192,17 +198,13 @@ impl Reader {
 }
 
 impl Lines {
-    fn next(
-        &mut self,
-        shown: &str,
-        digest: &mut Sha256,
-        n_bytes: &mut u64,
-    ) -> CommandResult<Option<Piece>> {
-        let mut bytes = Vec::with_capacity(PIECE + (64 << 10));
+    /// Reads so many bytes, and on to the end of a line; nothing at the end.
+    fn read(&mut self, shown: &str, n_bytes: usize) -> CommandResult<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(n_bytes + (64 << 10));
         let read = |error| file_error("read", shown.as_ref(), error);
         self.file
             .by_ref()
-            .take(PIECE as u64)
+            .take(n_bytes as u64)
             .read_to_end(&mut bytes)
             .map_err(read)?;
         if !bytes.is_empty() && !bytes.ends_with(b"\n") {
@@ -218,11 +220,10 @@ impl Lines {
                 return Err(not_usable(shown, line).because(TooLong));
             }
         }
-        if bytes.is_empty() {
-            return Ok(None);
-        }
-        digest.update(&bytes);
-        *n_bytes += bytes.len() as u64;
+        Ok(bytes)
+    }
+
+    fn piece(&mut self, shown: &str, mut bytes: Vec<u8>) -> CommandResult<Piece> {
         let mut first_line = self.n_lines + 1;
         self.n_lines += n_lines_in(&bytes);
         if first_line == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
@@ -230,7 +231,7 @@ impl Lines {
         }
         if !self.is_table {
             let form = Form::Jsonl { first_line };
-            return Ok(Some(Piece { bytes, form }));
+            return Ok(Piece { bytes, form });
         }
         let columns = match self.columns {
             Some(columns) => columns,
@@ -250,7 +251,7 @@ impl Lines {
             first_line,
             columns,
         };
-        Ok(Some(Piece { bytes, form }))
+        Ok(Piece { bytes, form })
     }
 }
 

@@ -188,6 +188,11 @@ impl OpenIndex {
         self.documents.get(hit.document)
     }
 
+    /// Returns where it is.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Returns what the index is.
     pub(crate) fn info(&self) -> &Info {
         &self.info

@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use fapo_core::digest::sha256_hex;
@@ -25,6 +25,9 @@ pub(super) const STAMPS: &str = "corpora";
 
 /// The coarsest clock of a file system: that of FAT.
 const GRAIN: Duration = Duration::from_secs(2);
+
+/// How much of a corpus is read at once.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// What is kept of a corpus.
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -71,7 +74,12 @@ impl Seen {
 
 /// Returns the digest of all that a corpus holds.
 pub(super) fn digest(home: &Home, corpus: &Corpus) -> CommandResult<String> {
-    let dir = home.indexes().join(STAMPS);
+    let now = clock::since_1970().as_nanos();
+    digest_at(&home.indexes().join(STAMPS), corpus, now)
+}
+
+/// Does the work of [`digest`], so many nanoseconds after 1970 began.
+fn digest_at(dir: &Path, corpus: &Corpus, now: u128) -> CommandResult<String> {
     let seen = Seen::now(corpus)?;
     let path = dir.join(sha256_hex(&seen.which)).with_extension("json");
     if let Some(kept) = kept(&path)
@@ -79,10 +87,9 @@ pub(super) fn digest(home: &Home, corpus: &Corpus) -> CommandResult<String> {
     {
         return Ok(kept.digest);
     }
-    let began = clock::since_1970();
     let digest = read(corpus)?;
-    let is_settled = began.as_nanos().cast_signed() > seen.changed + GRAIN.as_nanos().cast_signed();
-    if is_settled && Seen::now(corpus)? == seen {
+    let settled = now.cast_signed() > seen.changed + GRAIN.as_nanos().cast_signed();
+    if settled && Seen::now(corpus)? == seen {
         let stamp = Stamp {
             state: seen.state,
             digest: digest.clone(),
@@ -95,7 +102,7 @@ pub(super) fn digest(home: &Home, corpus: &Corpus) -> CommandResult<String> {
 fn read(corpus: &Corpus) -> CommandResult<String> {
     let shown = corpus.shown();
     let doing = Doing::what(format!("reading {shown}"));
-    let mut reader = corpus.read()?;
+    let mut reader = corpus.read(PIECE_BYTES)?;
     while reader.next()?.is_some() {
         doing.now(format!("reading {shown}: {} MB", reader.n_bytes() >> 20));
     }
@@ -103,11 +110,11 @@ fn read(corpus: &Corpus) -> CommandResult<String> {
 }
 
 /// Returns what was kept. What cannot be read is not there: it is made again.
-fn kept(path: &PathBuf) -> Option<Stamp> {
+fn kept(path: &Path) -> Option<Stamp> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-fn keep(path: &PathBuf, stamp: &Stamp) -> CommandResult<()> {
+fn keep(path: &Path, stamp: &Stamp) -> CommandResult<()> {
     let dir = path.parent().unwrap_or(path);
     let json = serde_json::to_string(stamp).expect("a stamp is plain data");
     let kept = (|| {
@@ -118,4 +125,88 @@ fn keep(path: &PathBuf, stamp: &Stamp) -> CommandResult<()> {
         Ok(())
     })();
     kept.map_err(|error| file_error("write", path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Place;
+
+    /// A corpus, and the folder where its digest is kept.
+    struct Desk {
+        dir: tempfile::TempDir,
+    }
+
+    impl Desk {
+        fn new(text: &str) -> Self {
+            let desk = Self {
+                dir: tempfile::tempdir().unwrap(),
+            };
+            desk.write(text);
+            desk
+        }
+
+        fn write(&self, text: &str) {
+            fs::write(self.corpus(), text).unwrap();
+        }
+
+        fn corpus(&self) -> std::path::PathBuf {
+            self.dir.path().join("corpus.jsonl")
+        }
+
+        fn stamps(&self) -> std::path::PathBuf {
+            self.dir.path().join("stamps")
+        }
+
+        /// Returns the digest, as long after now as is said.
+        fn digest(&self, later: Duration) -> String {
+            let corpus = Corpus::at(Place::Path(self.corpus())).unwrap();
+            let now = clock::since_1970() + later;
+            digest_at(&self.stamps(), &corpus, now.as_nanos()).unwrap()
+        }
+
+        /// Puts something else in the place of what is kept.
+        fn forge(&self) {
+            for entry in fs::read_dir(self.stamps()).unwrap() {
+                let path = entry.unwrap().path();
+                let mut stamp = kept(&path).unwrap();
+                stamp.digest = "forged".into();
+                keep(&path, &stamp).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_corpus_that_did_not_change_is_not_read_again() {
+        let desk = Desk::new("one");
+        assert_eq!(desk.digest(GRAIN * 2), sha256_hex("one"));
+        desk.forge();
+        assert_eq!(desk.digest(GRAIN * 2), "forged");
+        // As long as before, and told by its time alone.
+        desk.write("two");
+        let file = fs::File::options().write(true).open(desk.corpus()).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH)
+            .unwrap();
+        assert_eq!(desk.digest(GRAIN * 2), sha256_hex("two"));
+    }
+
+    #[test]
+    fn a_corpus_that_has_just_changed_is_read_again() {
+        let desk = Desk::new("one");
+        assert_eq!(desk.digest(Duration::ZERO), sha256_hex("one"));
+        assert!(
+            !desk.stamps().exists(),
+            "the clock may not tell the next change"
+        );
+    }
+
+    #[test]
+    fn what_is_kept_and_cannot_be_read_is_made_again() {
+        let desk = Desk::new("one");
+        desk.digest(GRAIN * 2);
+        for entry in fs::read_dir(desk.stamps()).unwrap() {
+            fs::write(entry.unwrap().path(), "{").unwrap();
+        }
+        assert_eq!(desk.digest(GRAIN * 2), sha256_hex("one"));
+    }
 }

@@ -110,9 +110,7 @@ fn build(args: &Args) -> CommandResult<()> {
         settings,
         text,
     };
-    let how = args.threads.map_or_else(How::default, |threads| How {
-        threads: threads.into(),
-    });
+    let how = How::on(args.threads);
     let info = indexes::build(&recipe, &args.index, how)?;
     report::json(&Built {
         wall_s: began.elapsed().as_secs_f64(),

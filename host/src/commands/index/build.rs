@@ -1,13 +1,14 @@
 //! `fapo-host index build`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Serialize;
 
-use super::{DirArgs, SettingsArgs};
+use super::SettingsArgs;
 use crate::dataset::Place;
 use crate::exit::{CommandResult, Exit};
+use crate::home::Home;
 use crate::indexes::{self, Corpus, How, Info, Kind, Recipe};
 use crate::report::{self, counted};
 
@@ -24,15 +25,17 @@ use crate::report::{self, counted};
 /// answers searches.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(flatten)]
-    dir: DirArgs,
+    /// The index's directory; without it, it is built for tenants, in
+    /// FAPO_HOME/indexes, and only if it is not there
+    #[arg(value_name = "DIR")]
+    dir: Option<PathBuf>,
     /// The documents
     #[arg(long, value_name = "FILE.jsonl|FILE.tsv|FOLDER")]
     corpus: PathBuf,
     #[command(flatten)]
     settings: SettingsArgs,
     /// How many threads work; one for each core, if it is left out
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), requires = "dir")]
     threads: Option<u16>,
     /// Print one line of JSON
     #[arg(long)]
@@ -42,14 +45,13 @@ pub(super) struct Args {
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Built<'a> {
-    dir: &'a PathBuf,
+    dir: &'a Path,
     wall_s: f64,
     #[serde(flatten)]
     info: &'a Info,
 }
 
 pub(super) fn run(args: &Args) -> CommandResult<Exit> {
-    let dir = &args.dir.dir;
     let began = Instant::now();
     let (settings, text) = args.settings.read()?;
     let recipe = Recipe {
@@ -57,14 +59,18 @@ pub(super) fn run(args: &Args) -> CommandResult<Exit> {
         settings,
         text,
     };
-    let how = args.threads.map_or_else(How::default, |threads| How {
-        threads: threads.into(),
-    });
-    let info = indexes::build(&recipe, dir, how)?;
+    let how = How::on(args.threads);
+    let (info, dir) = match &args.dir {
+        Some(dir) => (indexes::build(&recipe, dir, how)?, dir.clone()),
+        None => {
+            let index = indexes::of(&Home::find()?, &recipe)?;
+            (index.info().clone(), index.dir().to_owned())
+        }
+    };
     let wall_s = began.elapsed().as_secs_f64();
     if args.json {
         report::json(&Built {
-            dir,
+            dir: &dir,
             wall_s,
             info: &info,
         });
