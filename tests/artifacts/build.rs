@@ -25,6 +25,7 @@ use guests::rerun_if_changed;
 /// folder. Another guest needs a row here and no more.
 const PACKAGES: &[(&str, &str, &str)] = &[
     ("quickstart", "quickstart", "examples/quickstart"),
+    ("hotpotqa", "hotpotqa", "tenants/hotpotqa"),
     ("hostile", "guest-hostile", "tests/guests/hostile"),
 ];
 

@@ -10,7 +10,7 @@ mod crowd;
 mod fakes;
 mod grading;
 mod hostile;
-mod index;
+mod hotpotqa;
 mod languages;
 mod ledger;
 mod look;

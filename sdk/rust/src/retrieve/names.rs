@@ -242,69 +242,70 @@ pub(super) fn is_year(word: &str) -> bool {
     word.len() == 4 && word.parse().is_ok_and(|year| (1000..2100).contains(&year))
 }
 
-/// Says whether a capital is only there because a sentence begins, or because
-/// English writes the word so.
+/// Words whose capital is only there because a sentence begins, or because
+/// English writes them so. They are sorted, to be searched.
+const COMMON: [&str; 58] = [
+    "A",
+    "According",
+    "After",
+    "All",
+    "Also",
+    "An",
+    "And",
+    "Are",
+    "As",
+    "At",
+    "Based",
+    "Before",
+    "Both",
+    "But",
+    "By",
+    "Did",
+    "Do",
+    "Does",
+    "During",
+    "For",
+    "From",
+    "He",
+    "Her",
+    "His",
+    "How",
+    "However",
+    "I",
+    "If",
+    "In",
+    "Is",
+    "It",
+    "Its",
+    "Neither",
+    "No",
+    "Of",
+    "On",
+    "One",
+    "Or",
+    "She",
+    "Since",
+    "That",
+    "The",
+    "Their",
+    "There",
+    "These",
+    "They",
+    "This",
+    "Through",
+    "To",
+    "Was",
+    "Were",
+    "What",
+    "When",
+    "Where",
+    "Which",
+    "Who",
+    "Whose",
+    "Yes",
+];
+
 fn is_common(word: &str) -> bool {
-    const COMMON: [&str; 58] = [
-        "A",
-        "According",
-        "After",
-        "All",
-        "Also",
-        "An",
-        "And",
-        "Are",
-        "As",
-        "At",
-        "Based",
-        "Before",
-        "Both",
-        "But",
-        "By",
-        "Did",
-        "Do",
-        "Does",
-        "During",
-        "For",
-        "From",
-        "He",
-        "Her",
-        "His",
-        "How",
-        "However",
-        "I",
-        "If",
-        "In",
-        "Is",
-        "It",
-        "Its",
-        "Neither",
-        "No",
-        "Of",
-        "On",
-        "One",
-        "Or",
-        "She",
-        "Since",
-        "That",
-        "The",
-        "Their",
-        "There",
-        "These",
-        "They",
-        "This",
-        "Through",
-        "To",
-        "Was",
-        "Were",
-        "What",
-        "When",
-        "Where",
-        "Which",
-        "Who",
-        "Whose",
-        "Yes",
-    ];
     COMMON.binary_search(&word).is_ok()
 }
 
@@ -351,11 +352,7 @@ mod tests {
 
     #[test]
     fn common_words_are_in_the_order_of_a_search() {
-        // `binary_search` needs them so.
-        for word in ["A", "Based", "The", "Yes", "He", "Its", "Which"] {
-            assert!(is_common(word), "{word}");
-        }
-        assert!(!is_common("Vell"));
+        assert!(COMMON.is_sorted());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! them, and as DSPy does.
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 /// Returns a text as SQuAD and HotpotQA compare it: in lower case, without
 /// ASCII punctuation and the articles `a`, `an` and `the`, words one space
@@ -202,25 +203,40 @@ fn spaced(text: &str) -> String {
 }
 
 /// Replaces the words `a`, `an` and `the` by a blank. A word ends where the
-/// official `\b` says: at any character that is not a letter or a digit.
+/// official `\b` says.
 fn without_articles(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
-        let end = rest
-            .find(|c: char| !c.is_alphanumeric())
-            .unwrap_or(rest.len());
+        let end = rest.find(|c| !is_of_word(c)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
         kept.push_str(if matches!(word, "a" | "an" | "the") {
             " "
         } else {
             word
         });
-        let gap = after.find(char::is_alphanumeric).unwrap_or(after.len());
+        let gap = after.find(is_of_word).unwrap_or(after.len());
         kept.push_str(&after[..gap]);
         rest = &after[gap..];
     }
     kept
+}
+
+/// Says whether a character is a letter or a digit to Python. It does not count
+/// what Unicode counts beside them: vowel signs and other marks, and letters
+/// in circles and squares.
+fn is_of_word(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric();
+    }
+    let is_enclosed = matches!(
+        c,
+        '\u{24b6}'..='\u{24e9}'
+            | '\u{1f130}'..='\u{1f149}'
+            | '\u{1f150}'..='\u{1f169}'
+            | '\u{1f170}'..='\u{1f189}'
+    );
+    c.is_alphanumeric() && !is_combining_mark(c) && !is_enclosed
 }
 
 #[cfg(test)]
@@ -239,6 +255,8 @@ mod tests {
             ("“the” cat", "“ ” cat"),
             ("Čapek\u{a0}the\tÉmigré", "čapek émigré"),
             ("the", ""),
+            // Marks and letters in circles end a word; fractions do not.
+            ("a\u{345} ⓐa नीa a½", "\u{345} ⓐ नी a½"),
             ("black\u{1f}sea", "black sea"),
         ] {
             assert_eq!(normalize(text), normal, "{text}");

@@ -173,7 +173,15 @@ impl Maker<'_> {
 
     fn work_title(&mut self) -> String {
         let (first, second) = &TITLES;
-        self.fresh(|random| format!("{} {}", random.pick(first), random.pick(second)))
+        self.fresh(|random| {
+            let second = random.pick(second);
+            // No word twice, as in `A Winter Winter`.
+            let others: Vec<_> = first
+                .iter()
+                .filter(|first| !first.ends_with(second))
+                .collect();
+            format!("{} {second}", random.pick(&others))
+        })
     }
 
     fn of_role(&mut self, role: Role) -> usize {

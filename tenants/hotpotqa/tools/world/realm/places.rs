@@ -84,7 +84,7 @@ impl Maker<'_> {
         let text = match self.random.below(3) {
             0 => format!("Into which sea does the river on which {title} lies flow?"),
             1 => format!("The river that passes through {title} empties into which sea?"),
-            _ => format!("Which sea takes in the water of the river at {title}?"),
+            _ => format!("Beside {title} runs a river that ends in which sea?"),
         };
         self.ask("sea", text, sea, [title, &river]);
     }
