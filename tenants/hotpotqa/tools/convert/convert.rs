@@ -4,16 +4,15 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-/// Returns the case of a row.
-pub(crate) fn case(row: Value) -> Result<Value, String> {
+/// Returns the case of a row, which is named after its id, or its number where
+/// it has none, as in the lists of bare questions.
+pub(crate) fn case(row: Value, number: u64) -> Result<Value, String> {
     let text = |name: &str| {
         let text = row.get(name).and_then(Value::as_str);
         text.filter(|text| !text.is_empty())
     };
     let need = |name: &str| text(name).ok_or_else(|| format!("`{name}` is no text"));
-    let id = text("_id")
-        .or(text("id"))
-        .ok_or("it has no `_id` and no `id`")?;
+    let id = id_of(row.get("_id").or(row.get("id")));
     let mut metadata = json!({});
     let titles = supporting_titles(&row)?;
     if !titles.is_empty() {
@@ -25,7 +24,7 @@ pub(crate) fn case(row: Value) -> Result<Value, String> {
         }
     }
     Ok(json!({
-        "case_id": id,
+        "case_id": id.unwrap_or_else(|| format!("row-{number}")),
         "task_type": "multihop_qa",
         "context": { "question": need("question")? },
         "expected": need("answer")?,
@@ -85,12 +84,17 @@ impl Corpus {
     fn article(&mut self, id: Option<&Value>, title: &str, text: &str) -> Value {
         let number = self.n;
         self.n += 1;
-        let id = match id {
-            Some(Value::String(id)) => id.clone(),
-            Some(Value::Number(id)) => id.to_string(),
-            _ => number.to_string(),
-        };
+        let id = id_of(id).unwrap_or_else(|| number.to_string());
         json!({ "id": id, "title": title, "text": text })
+    }
+}
+
+/// Returns an id that is a text or a number.
+fn id_of(id: Option<&Value>) -> Option<String> {
+    match id? {
+        Value::String(id) if !id.is_empty() => Some(id.clone()),
+        Value::Number(id) => Some(id.to_string()),
+        _ => None,
     }
 }
 

@@ -22,9 +22,11 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args().skip(1).collect();
     let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut n_rows = 0;
     let done = match args.split_first() {
         Some((what, files)) if what == "cases" && !files.is_empty() => each(files, |row| {
-            let case = convert::case(row)?;
+            n_rows += 1;
+            let case = convert::case(row, n_rows)?;
             writeln!(out, "{case}").map_err(|error| error.to_string())
         }),
         Some((what, files)) if what == "corpus" && !files.is_empty() => {

@@ -25,7 +25,7 @@ fn columns() -> Value {
 #[test]
 fn a_row_becomes_a_case_in_either_form() {
     for row in [official(), columns()] {
-        let case = convert::case(row).unwrap();
+        let case = convert::case(row, 1).unwrap();
         assert_eq!(
             case,
             json!({
@@ -36,6 +36,20 @@ fn a_row_becomes_a_case_in_either_form() {
                 "metadata": {"supporting_titles": ["Tarn", "Orn"], "type": "bridge", "level": "hard"},
             })
         );
+    }
+}
+
+#[test]
+fn a_row_without_an_id_is_named_after_its_number() {
+    for (id, named) in [
+        (json!(12), "12"),
+        (json!(null), "row-7"),
+        (json!(""), "row-7"),
+    ] {
+        let row = json!({"_id": id, "question": "Which sea?", "answer": "Gray Sea"});
+        let case = convert::case(row, 7).unwrap();
+        assert_eq!(case["case_id"], named);
+        assert_eq!(case["metadata"], json!({}));
     }
 }
 
@@ -68,12 +82,16 @@ fn contexts_become_articles_once_and_articles_stay_what_they_are() {
 
 #[test]
 fn a_row_that_is_something_else_is_refused_by_its_number() {
-    let take = |text: &str| rows::read(text.as_bytes(), &mut |row| convert::case(row).map(|_| ()));
+    let take = |text: &str| {
+        rows::read(text.as_bytes(), &mut |row| {
+            convert::case(row, 1).map(|_| ())
+        })
+    };
     let good = official();
     assert_eq!(take(&format!("[{good}, {good}]")), Ok(()));
     assert_eq!(take(&format!("{good}\n{good}\n")), Ok(()));
     for (text, says) in [
-        (format!("[{good}, {{}}]"), "row 2: it has no `_id`"),
+        (format!("[{good}, {{}}]"), "row 2: `question` is no text"),
         (
             format!("{good}\n{{\"_id\": \"x\"}}"),
             "row 2: `question` is no text",
@@ -81,7 +99,7 @@ fn a_row_that_is_something_else_is_refused_by_its_number() {
         (format!("[{good}"), "EOF"),
         (format!("{good} x"), "row 2: expected value"),
         (String::new(), "it is empty"),
-        ("[1]".into(), "it has no `_id`"),
+        ("[1]".into(), "row 1: `question` is no text"),
     ] {
         let why = take(&text).unwrap_err();
         assert!(why.contains(says), "{why}");
@@ -99,7 +117,7 @@ fn a_row_that_is_something_else_is_refused_by_its_number() {
     let mut row = official();
     row["supporting_facts"] = json!([1]);
     assert!(
-        convert::case(row)
+        convert::case(row, 1)
             .unwrap_err()
             .contains("`supporting_facts`")
     );
