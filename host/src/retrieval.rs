@@ -33,10 +33,10 @@ use crate::exit::CommandResult;
 use crate::home::Home;
 use crate::indexes::{self, OpenIndex, Recipe};
 use crate::providers::Flow;
-use server::Server;
 
 pub(crate) use given::GivenCorpus;
 pub(crate) use look::Looked;
+pub(crate) use server::Server;
 pub(crate) use settle::{Place, Settling};
 
 /// Stands for any name, where a component is run with a corpus of a person and

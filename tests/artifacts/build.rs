@@ -27,6 +27,7 @@ const PACKAGES: &[(&str, &str, &str)] = &[
     ("quickstart", "quickstart", "examples/quickstart"),
     ("hotpotqa", "hotpotqa", "tenants/hotpotqa"),
     ("hostile", "guest-hostile", "tests/guests/hostile"),
+    ("six-step", "six-step", "components/six-step"),
 ];
 
 fn main() {

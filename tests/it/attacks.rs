@@ -272,6 +272,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     chain("retrieval-flood-at-once", hits(NotDone, "retrieval_calls_max")),
     chain("retrieval-k", Told { limit: "retrieval_k_max", says: "invalid-request" }),
     chain("retrieval-query-bytes", hits(NotDone, "request_bytes_max")),
+    chain("retrieval-words", Told { limit: "retrieval_query_bytes_max", says: "invalid-request" }),
     chain(
         "retrieval-invalid",
         Answers(

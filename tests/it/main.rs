@@ -23,6 +23,7 @@ mod quickstart;
 mod readme;
 mod replay;
 mod resume;
+mod retrieval;
 mod scorer;
 mod servers;
 mod sim;

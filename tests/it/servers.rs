@@ -118,10 +118,12 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
         head,
         body: Value::Null,
     };
-    let length = request.header("content-length")?.parse().ok()?;
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    request.body = serde_json::from_slice(&body).ok()?;
+    // Who asks by an address alone sends no body.
+    if let Some(length) = request.header("content-length") {
+        let mut body = vec![0; length.parse().ok()?];
+        reader.read_exact(&mut body).ok()?;
+        request.body = serde_json::from_slice(&body).ok()?;
+    }
     Some(request)
 }
 

@@ -14,14 +14,15 @@ use crate::guests;
 use crate::home::Home;
 use crate::report::{self, Table};
 
+mod index;
 mod provider;
 
 /// Check what this machine offers, and say what to mend
 ///
 /// Looks at the target for building guests, address space, open files, the
 /// kernel, the store of compiled code, the policy and the clock. With
-/// --provider it makes one cheap model call instead, and says what is wrong
-/// with it. Ends with 1 when something keeps guests from running or being
+/// --provider it makes one cheap model call instead, with --index one search by
+/// the operator's server, and says what is wrong with it. Ends with 1 when something keeps guests from running or being
 /// built, or a provider from answering.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -31,6 +32,17 @@ pub(crate) struct Args {
     /// Set how it is asked, as provider_settings.model=gpt-4o-mini
     #[arg(long = "set", value_name = "PATH=VALUE", value_parser = pair, requires = "provider")]
     set: Vec<(String, String)>,
+    /// Search once by the server that policy.toml puts behind this index
+    #[arg(long, value_name = "NAME", conflicts_with = "provider")]
+    index: Option<String>,
+    /// What is searched for
+    #[arg(
+        long,
+        value_name = "TEXT",
+        requires = "index",
+        default_value = "history"
+    )]
+    query: String,
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
@@ -57,9 +69,10 @@ enum Verdict {
 
 pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
     let home = Home::find()?;
-    let checks = match &args.provider {
-        Some(name) => provider::look(&home, name, &provider_settings(&args.set)?)?,
-        None => machine(&home),
+    let checks = match (&args.provider, &args.index) {
+        (Some(name), _) => provider::look(&home, name, &provider_settings(&args.set)?)?,
+        (None, Some(name)) => index::look(&home, name, &args.query)?,
+        (None, None) => machine(&home),
     };
     let bad = checks.iter().any(|check| check.verdict == Verdict::Bad);
     if args.json {

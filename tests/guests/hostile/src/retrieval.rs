@@ -11,6 +11,7 @@ pub(crate) const ATTACKS: &[(&str, Attack)] = &[
     ("retrieval-flood-at-once", flood_at_once),
     ("retrieval-k", too_many_passages),
     ("retrieval-query-bytes", query_bytes),
+    ("retrieval-words", many_words),
     ("retrieval-invalid", invalid),
 ];
 
@@ -49,6 +50,14 @@ fn too_many_passages(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> 
 fn query_bytes(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
     saw(answer(retrieval::search(&request(
         &"x ".repeat(5 * MIB / 2),
+        1,
+    ))))
+}
+
+/// Searches for half a million words, each of which would be looked up.
+fn many_words(_: &TestCase, _: &Settings) -> Result<Outcome, ChainError> {
+    saw(answer(retrieval::search(&request(
+        &"x ".repeat(MIB / 2),
         1,
     ))))
 }
