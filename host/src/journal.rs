@@ -110,13 +110,13 @@ impl<'a> Line<'a> {
 
 /// What came back to a question.
 enum Answered {
-    Model(Delivery),
+    Model(Box<Delivery>),
     Search(Found),
 }
 
 fn answered_by(delivery: Option<Delivery>, found: Option<Found>) -> Option<Answered> {
     delivery
-        .map(Answered::Model)
+        .map(|delivery| Answered::Model(Box::new(delivery)))
         .or_else(|| found.map(Answered::Search))
 }
 
@@ -301,7 +301,7 @@ impl Provider for Journaled {
         let key = Key::of(&site);
         let asked = asked(&site, &*request);
         if let Some(Answered::Model(delivery)) = self.journal.take(&key, &asked) {
-            return Box::pin(std::future::ready(delivery));
+            return Box::pin(std::future::ready(*delivery));
         }
         let (journal, is_local) = (self.journal.clone(), self.is_local);
         let mut answer = self.provider.generate(site, request);

@@ -421,6 +421,7 @@ fn a_server_that_fails_leaves_cases_unscored_and_never_without_passages() {
         bytes: 1 << 20,
         says_so,
     };
+    let tenant = with_key(tenant(""));
     for (does, says) in [
         (
             Does::Says(401, vec![], r#"{"error": "bad key planted-key"}"#.into()),
@@ -452,7 +453,6 @@ fn a_server_that_fails_leaves_cases_unscored_and_never_without_passages() {
         ),
     ] {
         let server = Server::script(vec![does.clone()]);
-        let tenant = with_key(tenant(""));
         let more = "key = { env = \"SEARCH_KEY\" }\nanswer_bytes_max = 65536\n\
                     deadlines = { connect_ms = 2000, idle_ms = 300, total_ms = 2000 }";
         policy(&tenant.desk, &plain(&server, more));
