@@ -186,3 +186,63 @@ fn names_that_no_title_covers_are_searched_for_by_themselves() {
     fake::run_with::<Hop>(&host, question(), &settings).unwrap();
     assert_eq!(self::searches(&host).len(), 1);
 }
+
+#[test]
+fn a_rescue_only_adds_and_never_more_than_it_may() {
+    const TITLES: [&str; 6] = [
+        "Ann Holt",
+        "Vell",
+        "New Vell",
+        "Orn (river)",
+        "1954 flood",
+        "",
+    ];
+    const TEXTS: [&str; 6] = [
+        "Ann Holt",
+        "of Vell",
+        "and the Orn",
+        "in 1954.",
+        "\"Vell\"",
+        "x",
+    ];
+    let mut state = 5_u64;
+    let mut below = move |n: usize| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1);
+        (state >> 33) as usize % n
+    };
+    for _ in 0..500 {
+        let passages: [Passage; 5] = std::array::from_fn(|nth| {
+            let title = TITLES[below(TITLES.len())];
+            Passage::new(&nth.to_string(), title, "")
+        });
+        let n_max = below(4);
+        let text: Vec<_> = (0..below(6)).map(|_| TEXTS[below(TEXTS.len())]).collect();
+        let settings = fake::settings::<Hop>().with_parameter("rescue", &n_max.to_string());
+        let host = FakeHost::new()
+            .passages("wiki", passages.clone())
+            .answer("write", &format!("query {}", text.join(" ")));
+        let outcome = fake::run_with::<Hop>(&host, question(), &settings).unwrap();
+        let searches = searches(&host);
+        assert!(searches.len() <= 2);
+        assert!(
+            searches[1..]
+                .iter()
+                .all(|names| (1..=n_max).contains(&names.len()))
+        );
+        let found = Layout::Quoted.read(&outcome.output_text);
+        assert!((2..=2 + n_max).contains(&found.len()), "{found:?}");
+        let titles = |passages: &[Passage]| -> Vec<String> {
+            passages.iter().map(|p| p.title.clone()).collect()
+        };
+        assert_eq!(
+            titles(&found[..2]),
+            titles(&passages[..2]),
+            "the query's own stay"
+        );
+        assert!(
+            (1..)
+                .zip(&found)
+                .all(|(rank, passage)| passage.rank == rank)
+        );
+    }
+}
