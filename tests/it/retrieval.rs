@@ -1,8 +1,21 @@
 //! Searches of a run: in a corpus of the tenant's or of a person's, and by a
 //! server of the operator's, which is asked, recorded and replayed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use fapo_core::call::{Found, SearchRequest};
+use fapo_core::case::Case;
+use fapo_core::limits::{Limits, WrittenLimits};
+use fapo_core::manifest::Grants;
+use fapo_core::outcome::FailureKind;
+use fapo_core::settings::{Overrides, Settings};
+use fapo_sandbox::imports::{Answer, Retriever};
+use fapo_sandbox::{Attempt, CallSite, Imports};
 use serde_json::{Value, json};
 
+use crate::fakes;
 use crate::program::{Desk, hostile};
 use crate::servers::{Does, Server, says};
 use crate::tenants::Tenant;
@@ -310,6 +323,53 @@ fn attacks_through_searches_meet_a_real_index() {
         unknown.contains("`other` is no index of this run: it has `docs`"),
         "{unknown}"
     );
+}
+
+/// Works for a millisecond at each search, and counts them.
+#[derive(Default)]
+struct Working(AtomicU32);
+
+impl Retriever for Working {
+    fn search(&self, _: CallSite, _: Arc<SearchRequest>) -> Answer<Found> {
+        self.0.fetch_add(1, Relaxed);
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(1) {
+            std::hint::spin_loop();
+        }
+        Box::pin(std::future::ready(Ok(Vec::new()).into()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn searches_are_charged_to_the_guest_and_end_with_its_cpu_time() {
+    let sandbox = fakes::sandbox();
+    let bytes = fapo_test_artifacts::bytes("hostile");
+    let component = sandbox.load(&bytes, &Limits::default()).await.unwrap();
+    let mut limits = WrittenLimits::default();
+    limits.set("cpu_ms_max", 50);
+    limits.set("retrieval_calls_max", 20_000);
+    let grants = Grants {
+        limits: Limits::resolve(&limits, &WrittenLimits::default()).unwrap(),
+        ..Grants::default()
+    };
+    let working = Arc::new(Working::default());
+    let imports = Imports {
+        retriever: Some(working.clone()),
+        ..Imports::default()
+    };
+    let tenant = sandbox.tenant(component, grants, imports);
+    let info = tenant.describe().await.result.unwrap();
+    let settings = Settings::resolve(&info, &Overrides::default()).unwrap();
+    // Ten thousand searches in one call, within which no engine could stop it.
+    let attack = r#"{"case_id": "1", "context": {"attack": "retrieval-flood-at-once"}}"#;
+    let case = Case::from_json(attack).unwrap();
+    let tenant = tenant.with_steps(&info);
+    let ran = tenant.run_chain(&case, &settings, Attempt::first(1)).await;
+    let failure = ran.result.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Cpu, "{}", failure.message);
+    assert_eq!(failure.limit.unwrap().key, "cpu_ms_max");
+    let n = working.0.load(Relaxed);
+    assert!(n < 10_000, "all of them were done: {n}");
 }
 
 #[test]

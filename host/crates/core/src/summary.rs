@@ -63,6 +63,18 @@ fn write(
         };
         writeln!(text, "{what} `{}`.\n", cell(&provider.name))?;
     }
+    for (name, index) in &config.indexes {
+        let from = match (&index.corpus, &index.url) {
+            (Some(corpus), _) => format!(
+                "in the {} of `{}`",
+                counted(corpus.documents, "document"),
+                cell(&corpus.path)
+            ),
+            (None, Some(url)) => format!("by `{}`", cell(url)),
+            (None, None) => continue,
+        };
+        writeln!(text, "Searches of `{}` were answered {from}.\n", cell(name))?;
+    }
     if config.replayed {
         writeln!(
             text,
