@@ -163,7 +163,7 @@ fn bad_queries_are_named_with_their_line() {
     let dir = animals(&desk);
     for (line, says) in [
         ("{\"id\": 1}", "missing field `query`"),
-        ("[1]", "invalid type"),
+        ("[1, \"cat\"]", "not a JSON object"),
         ("{\"query\": 7}", "invalid type"),
     ] {
         let queries = desk.file(

@@ -48,6 +48,11 @@ pub(crate) fn list(home: &Home) -> CommandResult<Vec<Kept>> {
         {
             continue;
         }
+        // Nor is what somebody is building just now.
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if is_hidden && File::open(&dir).map_err(error)?.try_lock().is_err() {
+            continue;
+        }
         let used_s = entry.metadata().map_err(error)?.mtime();
         let used_s = u64::try_from(used_s).unwrap_or(0);
         kept.push(Kept {

@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use super::open::is_index;
 use crate::exit::{CommandError, CommandResult, file_error};
@@ -108,33 +109,35 @@ impl Site {
     }
 
     fn take_place(&mut self) -> io::Result<()> {
-        // Readers of the old index keep its files for as long as they read. Its
-        // lock is taken before it stands under our name, where a builder would
-        // take it for one that was left behind.
-        let old = match File::open(&self.target) {
-            Ok(old) => old,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::rename(&self.dir, &self.target)?;
-                self.is_done = true;
-                return Ok(());
+        loop {
+            let old = match File::open(&self.target) {
+                Ok(old) => old,
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    fs::rename(&self.dir, &self.target)?;
+                    self.is_done = true;
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            };
+            // Before it stands under the name that we build under, where another
+            // builder would take it for one that was left behind.
+            old.lock()?;
+            match renameat_with(CWD, &self.dir, CWD, &self.target, RenameFlags::EXCHANGE) {
+                Ok(()) => {
+                    self.is_done = true;
+                    // Who reads the old index keeps its files.
+                    return fs::remove_dir_all(&self.dir);
+                }
+                // Somebody removed it while we waited for its lock.
+                Err(Errno::NOENT) if !self.target.exists() => {}
+                // A file system that cannot exchange names: for a moment there is
+                // no index.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+                    fs::remove_dir_all(&self.target)?;
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error),
-        };
-        old.lock()?;
-        match renameat_with(CWD, &self.dir, CWD, &self.target, RenameFlags::EXCHANGE) {
-            Ok(()) => {}
-            // File systems that cannot exchange two names: for a moment there
-            // is no index.
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                fs::remove_dir_all(&self.target)?;
-                fs::rename(&self.dir, &self.target)?;
-                self.is_done = true;
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
         }
-        self.is_done = true;
-        fs::remove_dir_all(&self.dir)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Work that threads share, taken in the order in which it was begun.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::mpsc::{channel, sync_channel};
 
@@ -44,7 +45,10 @@ pub(crate) fn each_in_order<P: Send, D: Send>(
                     let Ok((number, piece)) = next else {
                         break;
                     };
-                    if done.send((number, work(piece))).is_err() {
+                    // A panic is handed over as well: who waits for this piece
+                    // would wait for ever.
+                    let did = catch_unwind(AssertUnwindSafe(|| work(piece)));
+                    if done.send((number, did)).is_err() {
                         break;
                     }
                 }
@@ -57,7 +61,7 @@ pub(crate) fn each_in_order<P: Send, D: Send>(
             for (number, piece) in &all_done {
                 early.insert(number, piece);
                 while let Some(piece) = early.remove(&next) {
-                    take(piece)?;
+                    take(piece.unwrap_or_else(|panic| resume_unwind(panic)))?;
                     next += 1;
                     // Nobody wants it once all was read.
                     let _ = permit.send(());
@@ -119,5 +123,17 @@ mod tests {
         assert_eq!(fails_at(50, 20), "taking 20");
         assert_eq!(fails_at(20, 20), "reading");
         assert_eq!(fails_at(20, 19), "taking 19");
+    }
+
+    #[test]
+    #[should_panic(expected = "at seven")]
+    fn a_panic_of_a_thread_is_one_of_the_caller() {
+        let mut numbers = 0..1000u32;
+        let _ = each_in_order(
+            2,
+            || Ok(numbers.next()),
+            |n| assert_ne!(n, 7, "at seven"),
+            |()| Ok(()),
+        );
     }
 }

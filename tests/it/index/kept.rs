@@ -112,6 +112,7 @@ fn who_waited_for_an_index_finds_it() {
     let mut child = desk
         .command(&["index", "build", "--corpus", "animals.jsonl"])
         .stderr(Stdio::piped())
+        .stdout(Stdio::null())
         .spawn()
         .unwrap();
     let mut told = String::new();

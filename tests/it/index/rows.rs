@@ -129,7 +129,12 @@ fn a_bad_row_is_named_with_its_line() {
             "line 2",
             "repeats the id `1`",
         ),
-        ("c.jsonl", "[{\"text\": \"x\"}]".into(), "line 1", "invalid"),
+        (
+            "c.jsonl",
+            "[{\"text\": \"x\"}]".into(),
+            "line 1",
+            "not a JSON object",
+        ),
         ("c.jsonl", format!("{good}{{\"text\": \"x"), "line 2", "EOF"),
         (
             "c.jsonl",

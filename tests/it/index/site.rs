@@ -76,6 +76,7 @@ fn two_that_build_the_same_index_take_turns() {
     let mut second = desk
         .command(&["index", "build", "ix", "--corpus", &corpus])
         .stderr(Stdio::piped())
+        .stdout(Stdio::null())
         .spawn()
         .unwrap();
     let mut told = String::new();

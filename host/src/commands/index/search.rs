@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fapo_core::Untrusted;
 use fapo_core::bm25::IndexError;
 use fapo_core::untrusted::tame_json;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 
 use super::DirArgs;
@@ -52,6 +52,19 @@ pub(super) struct Args {
 struct Query {
     id: Option<Value>,
     query: String,
+}
+
+/// What to do about a query that cannot be read.
+const HINT: &str = "a query is an object on one line, with `query` and maybe `id`, as in {\"id\": 1, \"query\": \"who?\"}";
+
+impl Query {
+    fn read(line: &str) -> Result<Self, serde_json::Error> {
+        // Serde would take a list for the fields in their order.
+        if !line.trim_start().starts_with('{') {
+            return Err(serde_json::Error::custom("it is not a JSON object"));
+        }
+        serde_json::from_str(line)
+    }
 }
 
 /// A line of `--queries --json`.
@@ -146,9 +159,7 @@ fn answer(
             let Some(text) = lines.text(&bytes)? else {
                 continue;
             };
-            let query: Query = serde_json::from_str(text).map_err(|error| {
-                lines.refused(error).hint("a query is an object on one line, with `query` and maybe `id`, as in {\"id\": 1, \"query\": \"who?\"}")
-            })?;
+            let query = Query::read(text).map_err(|error| lines.refused(error).hint(HINT))?;
             let id = query.id.unwrap_or_else(|| n.into());
             some.push((id, query.query));
             n += 1;

@@ -36,6 +36,10 @@ pub(super) struct Row<'a> {
 
 impl<'a> Row<'a> {
     pub(super) fn read(line: &'a str) -> Result<Self, serde_json::Error> {
+        // Serde would take a list for the fields in their order.
+        if !line.trim_start().starts_with('{') {
+            return Err(de::Error::custom("it is not a JSON object"));
+        }
         let row: Self = serde_json::from_str(line)?;
         if row.text.is_none() && row.sentences.is_none() {
             return Err(de::Error::missing_field("text"));
@@ -230,6 +234,7 @@ mod tests {
         for line in [
             "",
             "[]",
+            r#"["a", null, null, "T", "x", null, null]"#,
             "{}",
             r#"{"title": "T"}"#,
             r#"{"text": 7}"#,
