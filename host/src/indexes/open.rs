@@ -87,8 +87,11 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// Indexes that are open, by the file of their terms: device and inode.
-static OPEN: LazyLock<Mutex<HashMap<(u64, u64), Weak<OpenIndex>>>> = LazyLock::new(Mutex::default);
+/// Indexes by the file of their terms: device and inode.
+type ByFile = HashMap<(u64, u64), Weak<OpenIndex>>;
+
+/// Those that are open in this process.
+static OPEN: LazyLock<Mutex<ByFile>> = LazyLock::new(Mutex::default);
 
 impl OpenIndex {
     /// Opens the index in a directory.
