@@ -21,7 +21,9 @@ mod stand_in;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use fapo_core::call::{Found, Passage, RetrievalError, SearchRequest};
 use fapo_core::run::{CorpusRecord, IndexRecord};
@@ -33,6 +35,7 @@ use crate::exit::CommandResult;
 use crate::home::Home;
 use crate::indexes::{self, OpenIndex, Recipe};
 use crate::providers::Flow;
+use crate::report;
 
 pub(crate) use given::GivenCorpus;
 pub(crate) use look::Looked;
@@ -91,7 +94,13 @@ impl Indexes {
                         error.at(format!("the index `{name}` cannot be searched"))
                     })?;
                     let record = record(recipe, *named, &index);
-                    open.own.insert(name.clone(), index);
+                    let dir = home.indexes().join(&record.digest);
+                    let own = Own {
+                        index,
+                        dir,
+                        is_told: AtomicBool::new(false),
+                    };
+                    open.own.insert(name.clone(), Arc::new(own));
                     record
                 }
                 Behind::Server(server) => {
@@ -133,7 +142,7 @@ fn record(recipe: &Recipe, named: Named, index: &OpenIndex) -> IndexRecord {
 #[derive(Default)]
 pub(crate) struct OpenIndexes {
     records: BTreeMap<String, IndexRecord>,
-    own: BTreeMap<String, Arc<OpenIndex>>,
+    own: BTreeMap<String, Arc<Own>>,
     servers: BTreeMap<String, Arc<Server>>,
     recorded: BTreeSet<String>,
     stand_ins: BTreeSet<String>,
@@ -199,9 +208,9 @@ fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
 
 /// Answers the searches of a run's guests.
 struct Searches {
-    own: BTreeMap<String, Arc<OpenIndex>>,
+    own: BTreeMap<String, Arc<Own>>,
     /// What answers for all other names.
-    any: Option<Arc<OpenIndex>>,
+    any: Option<Arc<Own>>,
     /// Names that somebody else answers for.
     elsewhere: BTreeSet<String>,
     server: Arc<dyn Retriever>,
@@ -215,12 +224,12 @@ impl Retriever for Searches {
         if self.elsewhere.contains(name) {
             return self.server.search(site, request);
         }
-        let answer = if let Some(index) = self.own.get(name).filter(|_| name != ANY) {
-            search(index, &request)
+        let answer = if let Some(own) = self.own.get(name).filter(|_| name != ANY) {
+            own.search(&request)
         } else if self.stand_ins.contains(name) {
             Ok(stand_in::passages(request.k))
-        } else if let Some(index) = &self.any {
-            search(index, &request)
+        } else if let Some(any) = &self.any {
+            any.search(&request)
         } else {
             /// The most that is repeated of a name that is none.
             const SHOWN_CHARS: usize = 64;
@@ -232,14 +241,33 @@ impl Retriever for Searches {
     }
 }
 
-/// Searches an index in this process. One that is damaged is the world's
-/// failure: what the chain would make of no passages says nothing of the chain.
-fn search(index: &OpenIndex, request: &SearchRequest) -> Result<Vec<Passage>, RetrievalError> {
-    let found = index.search(request.query.as_str(), request.k as usize);
-    found.map_err(|error| {
-        let why = format!("the index `{}`: {error}", request.index.cut(64));
-        RetrievalError::Unavailable(why.into())
-    })
+/// An index that is searched in this process.
+struct Own {
+    index: Arc<OpenIndex>,
+    dir: PathBuf,
+    /// Whether the person was told that it is damaged.
+    is_told: AtomicBool,
+}
+
+impl Own {
+    /// Searches. An index that is damaged is the world's failure: what the chain
+    /// would make of no passages says nothing of the chain.
+    fn search(&self, request: &SearchRequest) -> Result<Vec<Passage>, RetrievalError> {
+        let found = self
+            .index
+            .search(request.query.as_str(), request.k as usize);
+        found.map_err(|error| {
+            // Where it lies is not for the guest to know.
+            if !self.is_told.swap(true, Relaxed) {
+                report::note(&format!(
+                    "the index in `{}` cannot be searched: {error}; remove that directory, and it is built again",
+                    self.dir.display()
+                ));
+            }
+            let why = format!("the index `{}`: {error}", request.index.cut(64));
+            RetrievalError::Unavailable(why.into())
+        })
+    }
 }
 
 /// Asks the servers of a run.

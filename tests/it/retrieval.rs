@@ -325,6 +325,50 @@ fn attacks_through_searches_meet_a_real_index() {
     );
 }
 
+#[test]
+fn an_index_that_is_damaged_is_the_worlds_failure_and_built_again_when_it_is_gone() {
+    let tenant = own();
+    let filler = |n: usize| {
+        let words: Vec<_> = (0..60).map(|word| format!("w{}", n * 31 + word)).collect();
+        let text = format!("A lighthouse and a bridge, {}.", words.join(" "));
+        json!({"id": n, "title": format!("Page {n}"), "text": text}).to_string()
+    };
+    let filler: Vec<_> = (0..2_000).map(filler).collect();
+    tenant.file("corpora/docs.jsonl", filler.join("\n"));
+    let first = eval(&tenant, &[]);
+    let digest = config(&first)["indexes"][INDEX]["digest"].clone();
+    let index = tenant
+        .desk
+        .path("home/indexes")
+        .join(digest.as_str().unwrap());
+    let documents = index.join("documents");
+    let mut bytes = std::fs::read(&documents).unwrap();
+    let (from, to) = (bytes.len() / 10, bytes.len() * 9 / 10);
+    bytes[from..to]
+        .iter_mut()
+        .step_by(256)
+        .for_each(|byte| *byte ^= 0x5a);
+    std::fs::write(&documents, bytes).unwrap();
+    let ran = tenant.desk.run(&["eval", "acme", "--json"]);
+    let run: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(run["failures"]["world"], 2, "{run}");
+    let place = index.to_str().unwrap();
+    assert!(
+        ran.err.contains(place) && ran.err.contains("remove that directory"),
+        "{}",
+        ran.err
+    );
+    let told = searches(&tenant.desk, &run)[0]["error"].to_string();
+    assert!(told.contains("damaged") && !told.contains(place), "{told}");
+    std::fs::remove_dir_all(&index).unwrap();
+    let again = eval(&tenant, &[]);
+    assert_eq!(config(&again)["indexes"], config(&first)["indexes"]);
+    assert_eq!(
+        searches(&tenant.desk, &again),
+        searches(&tenant.desk, &first)
+    );
+}
+
 /// Works for a millisecond at each search, and counts them.
 #[derive(Default)]
 struct Working(AtomicU32);
