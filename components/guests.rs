@@ -54,6 +54,11 @@ pub(crate) fn build<'a>(
     for (package, folder) in packages {
         rerun_if_changed(root, &format!("{folder}/Cargo.toml"));
         rerun_if_changed(root, &format!("{folder}/src"));
+        // Prompts are compiled into a chain.
+        let prompts = format!("{folder}/prompts");
+        if root.join(&prompts).is_dir() {
+            rerun_if_changed(root, &prompts);
+        }
         cargo.args(["--package", package]);
         components.push(built.join(package.replace('-', "_")).with_extension("wasm"));
     }

@@ -146,8 +146,14 @@ fn fusion_and_rescue_search_more_and_find_no_less() {
 fn the_tenant_passes_its_check() {
     let desk = Desk::new();
     let tenant = copy(&desk);
-    let checked = desk.run(&["check", &tenant]);
-    assert_eq!(checked.code, Some(0), "{}{}", checked.out, checked.err);
+    let checked = desk.json(&["check", &tenant, "--json"]);
+    assert_eq!(checked["n_errors"], 0, "{checked}");
+    assert_eq!(checked["indexes"]["wiki"]["documents"], 312, "{checked}");
+    // Of two things that are compared, the question names both: no other leak.
+    let findings = checked["findings"].as_array().unwrap();
+    for finding in findings {
+        assert_eq!(finding["check"], "expected_in_context", "{finding}");
+    }
 }
 
 #[test]

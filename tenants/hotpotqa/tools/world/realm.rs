@@ -85,6 +85,16 @@ impl Role {
             Self::Scholar => "scholar",
         }
     }
+
+    /// Returns the years in which such people were born: there are films only
+    /// in the end, and whoever founded a school lived before its students.
+    fn years(self) -> (usize, usize) {
+        match self {
+            Self::Director => (1885, 1960),
+            Self::Scholar => (1650, 1770),
+            _ => (1820, 1960),
+        }
+    }
 }
 
 struct Person {

@@ -1,6 +1,6 @@
 //! Schools, bridges, firms and fairs.
 
-use super::{Maker, Role, School, Work};
+use super::{Maker, Role, Work};
 use crate::text::{MONTHS, PRODUCTS};
 
 impl Maker<'_> {
@@ -8,8 +8,9 @@ impl Maker<'_> {
         for at in 0..self.schools.len() {
             let head = self.of_role(Role::Scholar);
             self.schools[at].head = head;
-            let School { title, founded, .. } = &self.schools[at];
-            let (title, founded) = (title.clone(), *founded);
+            let founded = self.people[head].born + self.random.between(28, 48);
+            self.schools[at].founded = founded;
+            let title = self.schools[at].title.clone();
             let scholar = self.people[head].title.clone();
             let n = self.random.between(60, 900);
             let texts = [
@@ -20,6 +21,9 @@ impl Maker<'_> {
             self.article(&title, &texts);
         }
         for at in 0..self.people.len() {
+            if self.people[at].role == Role::Scholar {
+                continue;
+            }
             let person = self.people[at].title.clone();
             let school = &self.schools[self.people[at].school];
             let (title, founded) = (school.title.clone(), school.founded.to_string());
@@ -31,10 +35,8 @@ impl Maker<'_> {
             let head = self.people[self.schools[self.people[at].school].head]
                 .title
                 .clone();
-            if head != person {
-                let text = format!("Who was the first head of the school where {person} studied?");
-                self.ask("head", text, &head, [&person, &title]);
-            }
+            let text = format!("Who was the first head of the school where {person} studied?");
+            self.ask("head", text, &head, [&person, &title]);
         }
         for _ in 0..5 {
             let river = self.random.below(self.rivers.len());

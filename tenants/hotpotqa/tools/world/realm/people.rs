@@ -23,7 +23,7 @@ impl Maker<'_> {
             .map(|title| School {
                 title,
                 head: 0,
-                founded: self.random.between(1690, 1880),
+                founded: 0,
             })
             .collect();
         for (role, n) in Role::ALL {
@@ -36,10 +36,11 @@ impl Maker<'_> {
                         random.pick(&words.surnames)
                     )
                 });
+                let (from, to) = role.years();
                 let person = Person {
                     title,
                     role,
-                    born: self.random.between(1820, 1960),
+                    born: self.random.between(from, to),
                     town: self.random.below(self.towns.len()),
                     school: self.random.below(self.schools.len()),
                 };
@@ -69,6 +70,8 @@ impl Maker<'_> {
             .split_once(' ')
             .map_or(title.as_str(), |(_, surname)| surname);
         let second = match self.random.below(2) {
+            // Their schools are what scholars founded.
+            _ if person.role == Role::Scholar => format!("{surname} was taught at home."),
             0 => format!("{surname} studied at {school}."),
             _ => format!("After two years at {school}, {surname} went abroad."),
         };
