@@ -17,6 +17,9 @@ pub(crate) struct Gold<'a> {
 
 /// Follows each title through what the searches put out.
 pub(crate) fn follow<'a>(titles: &'a [String], steps: &'a [StepRecord]) -> Vec<Gold<'a>> {
+    if titles.is_empty() {
+        return Vec::new();
+    }
     let searches: Vec<_> = outputs(steps)
         .filter(|(step, _)| step.starts_with("retrieve"))
         .map(|(step, output)| (step, Layout::Quoted.read(output)))
