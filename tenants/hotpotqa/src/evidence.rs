@@ -21,7 +21,7 @@ pub(crate) fn follow<'a>(titles: &'a [String], steps: &'a [StepRecord]) -> Vec<G
         return Vec::new();
     }
     let searches: Vec<_> = outputs(steps)
-        .filter(|(step, _)| step.starts_with("retrieve"))
+        .filter(|(step, _)| is_search(step))
         .map(|(step, output)| (step, Layout::Quoted.read(output)))
         .collect();
     let find = |title: &str| {
@@ -67,10 +67,14 @@ pub(crate) fn trail(answer: &str, steps: &[StepRecord]) -> Option<String> {
     }
     let mut seen: Vec<String> = Vec::new();
     for (step, output) in outputs(steps) {
+        // The published answers are spans of their articles, so passages, which
+        // are long, are searched for the span as it is.
+        let holds = match is_search(step) {
+            true => output.contains(answer.trim()),
+            false => score::contains(output, answer),
+        };
         let step = format!("`{step}`");
-        // The marks around a passage are no punctuation to the official script.
-        let output = output.replace(['«', '»'], " ");
-        if score::contains(&output, answer) && !seen.contains(&step) {
+        if holds && !seen.contains(&step) {
             seen.push(step);
         }
     }
@@ -81,6 +85,10 @@ pub(crate) fn trail(answer: &str, steps: &[StepRecord]) -> Option<String> {
             seen.join(", ")
         ),
     })
+}
+
+fn is_search(step: &str) -> bool {
+    step.starts_with("retrieve")
 }
 
 fn outputs(steps: &[StepRecord]) -> impl Iterator<Item = (&str, &str)> {
