@@ -94,7 +94,8 @@ fn digest_at(dir: &Path, corpus: &Corpus, now: u128) -> CommandResult<String> {
             state: seen.state,
             digest: digest.clone(),
         };
-        keep(&path, &stamp)?;
+        // What cannot be kept is found out again: a home that is only read does.
+        let _ = keep(&path, &stamp);
     }
     Ok(digest)
 }
@@ -114,17 +115,14 @@ fn kept(path: &Path) -> Option<Stamp> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-fn keep(path: &Path, stamp: &Stamp) -> CommandResult<()> {
+fn keep(path: &Path, stamp: &Stamp) -> std::io::Result<()> {
     let dir = path.parent().unwrap_or(path);
     let json = serde_json::to_string(stamp).expect("a stamp is plain data");
-    let kept = (|| {
-        fs::create_dir_all(dir)?;
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        std::io::Write::write_all(&mut file, json.as_bytes())?;
-        file.persist(path)?;
-        Ok(())
-    })();
-    kept.map_err(|error| file_error("write", path, error))
+    fs::create_dir_all(dir)?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    std::io::Write::write_all(&mut file, json.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
 }
 
 #[cfg(test)]
