@@ -23,7 +23,7 @@ pub(crate) fn read(source: &SecretSource, what: &str) -> CommandResult<SecretStr
     let could_not = |why: String| {
         CommandError::person(format!("could not read {what}"))
             .because(why)
-            .hint("its table in `policy.toml` says where it is")
+            .hint("`[providers.NAME]` in `policy.toml` says where it is")
     };
     let text = match source {
         SecretSource::Env(name) => std::env::var(name)

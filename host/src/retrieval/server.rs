@@ -126,7 +126,12 @@ impl Server {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut credential = String::new();
         if let Some(source) = &written.key {
-            let key = secret::read(source, &format!("the key of the index `{name}`"))?;
+            let what = format!("the key of the index `{name}`");
+            let key = secret::read(source, &what).map_err(|error| {
+                error.hint(format!(
+                    "`[indexes.{name}]` in `policy.toml` says where it is"
+                ))
+            })?;
             scrub.add(&key);
             if let Auth::Header(header, value) =
                 Auth::of(written.auth.unwrap_or(AuthScheme::Bearer), &key)
