@@ -8,6 +8,9 @@ use fapo_sdk::score;
 /// How much of a text that others wrote is repeated in feedback.
 const SHOWN_CHARS_MAX: usize = 200;
 
+/// How many articles feedback speaks of; a question of HotpotQA has two.
+const GOLD_TOLD_MAX: usize = 10;
+
 /// Where an article of the gold evidence was found.
 pub(crate) struct Gold<'a> {
     title: &'a str,
@@ -49,7 +52,8 @@ pub(crate) fn share(gold: &[Gold<'_>]) -> Option<f64> {
 
 /// Says where each article was found.
 pub(crate) fn tell(gold: &[Gold<'_>]) -> String {
-    let told = gold.iter().map(|gold| match gold.found {
+    let told = gold.iter().take(GOLD_TOLD_MAX);
+    let told = told.map(|gold| match gold.found {
         Some((step, rank)) => {
             format!("`{}` was passage {rank} of `{step}`", shown(gold.title))
         }

@@ -132,6 +132,15 @@ fn metadata_that_names_no_titles_is_bad() {
 }
 
 #[test]
+fn feedback_speaks_of_a_few_articles_whatever_the_row_names() {
+    let titles: Vec<_> = (0..500).map(|n| format!("Article {n}")).collect();
+    let row = with_gold(json!("Tarn"), json!({ "supporting_titles": titles }));
+    let score = pipeline(&row, "Vell", &[("retrieve_hop1", "")]);
+    assert_eq!(measures(&score)[2], ("gold_found", 0.0));
+    assert_eq!(score.feedback.matches("was found by no search").count(), 10);
+}
+
+#[test]
 fn a_long_answer_is_cut_where_it_is_repeated() {
     let score = text(&row(json!("Tarn")), &"é".repeat(5000));
     assert!(score.feedback.chars().count() < 300, "{}", score.feedback);
