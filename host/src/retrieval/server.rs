@@ -308,3 +308,52 @@ fn sent(name: &str, value: &SecretString) -> CommandResult<HeaderValue> {
             .hint("a header holds no control characters and no letters beyond ASCII")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use fapo_core::policy::WrittenPolicy;
+
+    use super::*;
+
+    fn written(toml: &str) -> WrittenPolicy {
+        toml::from_str(toml).unwrap_or_else(|error| panic!("{error}\n{toml}"))
+    }
+
+    #[test]
+    fn the_servers_in_the_manual_can_be_used() {
+        let manual = include_str!("../../README.md");
+        let blocks = manual.split("```toml\n").skip(1);
+        let blocks = blocks.filter_map(|rest| rest.split("```").next());
+        let mut n = 0;
+        for block in blocks.filter(|block| block.contains("[indexes.") && block.contains("url =")) {
+            for (name, written) in written(block).indexes {
+                Server::new(&name, &written).unwrap_or_else(|e| panic!("{:?}", e.chain()));
+                n += 1;
+            }
+        }
+        assert_eq!(n, 2);
+    }
+
+    #[test]
+    fn a_record_tells_one_server_from_another_and_holds_no_secret() {
+        let record = |more: &str| {
+            let toml = format!(
+                "[indexes.wiki]\nurl = \"http://a.example\"\n{more}\nrequest = [\"${{query}}\"]"
+            );
+            let server = Server::new("wiki", &written(&toml).indexes["wiki"]);
+            server
+                .unwrap_or_else(|e| panic!("{:?}", e.chain()))
+                .record()
+        };
+        let plain = record("");
+        assert_ne!(plain, record("hits = { at = \"/hits\" }"));
+        assert_ne!(plain, record("query = { index = \"2017\" }"));
+        // How it is asked, and by whom, decides no answer.
+        assert_eq!(
+            plain,
+            record("rate = { in_flight_max = 2 }\nkey = { env = \"A\" }")
+        );
+        let with_key = |key: &str| record(&format!("query = {{ api-key = \"{key}\" }}"));
+        assert_eq!(with_key("planted-1"), with_key("planted-2"));
+    }
+}
