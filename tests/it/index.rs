@@ -76,7 +76,7 @@ fn an_index_is_built_searched_and_checked() {
 fn a_person_sees_titles_and_where_the_words_stand() {
     let desk = Desk::new();
     let dir = animals(&desk);
-    let ran = desk.run(&["index", "search", &dir, "snake", "-k", "3"]);
+    let ran = desk.run(&["index", "search", &dir, "a", "Snake", "--k", "3"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let lines: Vec<_> = ran.out.lines().collect();
     assert_eq!(

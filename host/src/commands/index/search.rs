@@ -27,7 +27,7 @@ pub(super) struct Args {
     dir: DirArgs,
     /// Words to look for
     #[arg(value_name = "WORDS", required_unless_present = "queries")]
-    words: Option<String>,
+    words: Vec<String>,
     /// Queries to answer
     #[arg(
         long,
@@ -37,7 +37,7 @@ pub(super) struct Args {
     )]
     queries: Option<PathBuf>,
     /// How many hits at most
-    #[arg(short, value_name = "K", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, long, value_name = "K", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     k: u32,
     /// How many threads work; one for each core, if it is left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -130,15 +130,15 @@ pub(super) fn run(args: &Args) -> CommandResult<Exit> {
     let dir = &args.dir.dir;
     let index = OpenIndex::open(dir)?;
     let k = args.k as usize;
-    match (&args.queries, &args.words) {
-        (Some(queries), _) => {
+    match &args.queries {
+        Some(queries) => {
             let threads = args.threads.map_or_else(
                 || std::thread::available_parallelism().map_or(1, NonZero::get),
                 usize::from,
             );
             answer(&index, dir, queries, k, threads)?;
         }
-        (None, words) => show(&index, dir, words.as_deref().unwrap_or(""), k, args.json)?,
+        None => show(&index, dir, &args.words.join(" "), k, args.json)?,
     }
     Ok(Exit::Done)
 }
