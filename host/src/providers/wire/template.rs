@@ -202,7 +202,7 @@ impl Wire for Template {
 }
 
 /// Returns the name in a text that is one placeholder.
-pub(crate) fn placeholder(text: &str) -> Option<&str> {
+fn placeholder(text: &str) -> Option<&str> {
     text.strip_prefix("${")?.strip_suffix('}')
 }
 
