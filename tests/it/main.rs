@@ -11,6 +11,7 @@ mod fakes;
 mod grading;
 mod hostile;
 mod hotpotqa;
+mod index;
 mod languages;
 mod ledger;
 mod look;
