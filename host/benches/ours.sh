@@ -30,9 +30,9 @@ with() { tail -1 | python3 -c 'import json, sys; print(json.dumps({**json.loads(
 case $mode in
   harness)
     [ -d "$tenant/build" ] || "$host" build "$tenant" >&2
-    # One run is all cases once. The prompts of variant 001 are those of the peers.
+    # One run is all cases once. The prompts of `plain` are those of the peers.
     run() {
-      echo "$host" eval "$tenant" --variant 001 --corpus "${o[corpus]}" --cases "${o[cases]}" --limit "$1" --no-cache \
+      echo "$host" eval "$tenant" --config configs/plain.json --corpus "${o[corpus]}" --cases "${o[cases]}" --limit "$1" --no-cache \
         --set "max_workers=${o[concurrency]}" --set provider=openai --set "provider_settings.base_url=${o[base-url]}" \
         --set provider_settings.model=mock-1 --out "${o[out]}"
     }
