@@ -41,6 +41,8 @@ mod pack;
 mod sealed;
 
 mod list;
+mod vocabulary;
+
 mod segment;
 
 mod lengths;

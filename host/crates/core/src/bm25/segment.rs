@@ -9,10 +9,9 @@
 //! text, number of documents, length of the postings, and the postings, each the
 //! distance from the last one and the number of times less one.
 
-use std::collections::HashMap;
-
 use super::analyzer::{Analysis, Analyzer, for_each_word};
 use super::pack::{put_varint, take, take_varint, take_varint_u32, u32_at};
+use super::vocabulary::{Hash, Vocabulary};
 use super::{BuildError, IndexError};
 
 /// Gathers the terms of documents.
@@ -23,15 +22,25 @@ use super::{BuildError, IndexError};
 pub struct SegmentBuilder {
     analyzer: Analyzer,
     // What a word that was seen before stands for, so that it is stemmed once.
-    words: HashMap<Box<str>, Option<u32>>,
-    terms: HashMap<Box<str>, u32>,
-    // For each term, where in `postings` its last one is, and how many it has.
-    last: Vec<(u32, u32)>,
+    words: Vocabulary,
+    terms: Vocabulary,
+    // For each term, its last posting and how many it has.
+    last: Vec<Last>,
     postings: Vec<Posting>,
     lengths: Vec<u32>,
     n_tokens: u64,
-    n_bytes_of_words: usize,
 }
+
+/// The last posting of a term: its document and where it is.
+#[derive(Clone, Copy)]
+struct Last {
+    document: u32,
+    at: u32,
+    n_documents: u32,
+}
+
+/// The number of words that are no terms.
+const STOP: u32 = u32::MAX;
 
 #[derive(Clone, Copy)]
 struct Posting {
@@ -45,13 +54,12 @@ impl SegmentBuilder {
     pub fn new(analysis: &Analysis) -> Self {
         Self {
             analyzer: Analyzer::new(analysis),
-            words: HashMap::new(),
-            terms: HashMap::new(),
+            words: Vocabulary::new(),
+            terms: Vocabulary::new(),
             last: Vec::new(),
             postings: Vec::new(),
             lengths: Vec::new(),
             n_tokens: 0,
-            n_bytes_of_words: 0,
         }
     }
 
@@ -67,46 +75,61 @@ impl SegmentBuilder {
         if document >= COUNT_MAX || n_words_max >= COUNT_MAX as usize {
             return Err(too_many("documents or words at a time"));
         }
+        // In lower case, and with the ending that a stem may get, a word is no
+        // more than four times as long.
+        let n_bytes_max = text.len().saturating_mul(4);
+        if !self.words.has_room(n_bytes_max) || !self.terms.has_room(n_bytes_max) {
+            return Err(too_many("bytes of different words at a time"));
+        }
         let mut length = 0;
         for_each_word(text, |word| {
-            let known = self.words.get(word).copied();
-            let Some(term) = known.unwrap_or_else(|| self.learn(word)) else {
-                return;
+            let term = match self.words.get(word) {
+                Ok(known) => known,
+                Err(hash) => self.learn(word, hash),
             };
-            length += 1;
-            let next = self.postings.len() as u32;
-            let (at, n_documents) = &mut self.last[term as usize];
-            match self.postings.get_mut(*at as usize) {
-                Some(last) if last.document == document && last.term == term => last.n_times += 1,
-                _ => {
-                    (*at, *n_documents) = (next, *n_documents + 1);
-                    self.postings.push(Posting {
-                        term,
-                        document,
-                        n_times: 1,
-                    });
-                }
+            if term == STOP {
+                return;
             }
+            length += 1;
+            let last = &mut self.last[term as usize];
+            if last.document == document {
+                self.postings[last.at as usize].n_times += 1;
+                return;
+            }
+            *last = Last {
+                document,
+                at: self.postings.len() as u32,
+                n_documents: last.n_documents + 1,
+            };
+            self.postings.push(Posting {
+                term,
+                document,
+                n_times: 1,
+            });
         });
         self.lengths.push(length);
         self.n_tokens += u64::from(length);
         Ok(())
     }
 
-    fn learn(&mut self, word: &str) -> Option<u32> {
-        let term = self.analyzer.term(word).map(|term| {
-            if let Some(known) = self.terms.get(&*term) {
-                return *known;
+    #[cold]
+    fn learn(&mut self, word: &str, hash: Hash) -> u32 {
+        let term = self.analyzer.term(word);
+        let number = term.map_or(STOP, |term| match self.terms.get(&term) {
+            Ok(known) => known,
+            Err(hash) => {
+                let new = self.last.len() as u32;
+                self.terms.insert(&term, hash, new);
+                self.last.push(Last {
+                    document: u32::MAX,
+                    at: 0,
+                    n_documents: 0,
+                });
+                new
             }
-            let new = self.last.len() as u32;
-            self.n_bytes_of_words += term.len();
-            self.terms.insert(term.into(), new);
-            self.last.push((u32::MAX, 0));
-            new
         });
-        self.n_bytes_of_words += word.len();
-        self.words.insert(word.into(), term);
-        term
+        self.words.insert(word, hash, number);
+        number
     }
 
     /// Returns how many documents were added.
@@ -116,13 +139,13 @@ impl SegmentBuilder {
 
     /// Returns about how much memory is held, with what finishing will take.
     pub fn memory_bytes(&self) -> usize {
-        let n_words = self.words.capacity() + self.terms.capacity();
-        // 17 bytes of a place in a table and what an allocation of a few
-        // bytes really takes.
-        let words = n_words * (24 + 1) + (self.words.len() + self.terms.len()) * 24;
-        let terms = self.last.len() * (8 + 16);
+        let terms = self.last.capacity() * size_of::<Last>() + self.last.len() * 28;
         let postings = self.postings.capacity() * 12 + self.postings.len() * 8;
-        words + self.n_bytes_of_words + terms + postings + self.lengths.capacity() * 4
+        self.words.memory_bytes()
+            + self.terms.memory_bytes()
+            + terms
+            + postings
+            + self.lengths.capacity() * 4
     }
 
     /// Lays the segment out.
@@ -130,9 +153,9 @@ impl SegmentBuilder {
         // A counting sort: where the postings of each term begin.
         let mut next = Vec::with_capacity(self.last.len());
         let mut n_before = 0;
-        for (_, n_documents) in &self.last {
+        for last in &self.last {
             next.push(n_before);
-            n_before += n_documents;
+            n_before += last.n_documents;
         }
         let mut sorted = vec![(0, 0); self.postings.len()];
         for posting in &self.postings {
@@ -142,11 +165,8 @@ impl SegmentBuilder {
         }
         drop((self.postings, self.words));
 
-        let mut terms: Vec<_> = self
-            .terms
-            .into_iter()
-            .map(|(term, at)| (hash(&term), term, at))
-            .collect();
+        let terms = self.terms.words();
+        let mut terms: Vec<_> = terms.map(|(term, at)| (hash(term), term, at)).collect();
         terms.sort_unstable();
         let mut bytes = Vec::with_capacity(sorted.len() * 2 + terms.len() * 12);
         for count in [self.lengths.len() as u64, terms.len() as u64, self.n_tokens] {
@@ -156,7 +176,7 @@ impl SegmentBuilder {
         let mut postings = Vec::new();
         for (_, term, at) in &terms {
             let end = next[*at as usize] as usize;
-            let n_documents = self.last[*at as usize].1;
+            let n_documents = self.last[*at as usize].n_documents;
             postings.clear();
             let mut after = 0;
             for (document, n_times) in &sorted[end - n_documents as usize..end] {
