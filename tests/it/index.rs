@@ -117,6 +117,7 @@ fn queries_of_a_file_are_answered_in_their_order() {
             "-k",
             "2",
             "--json",
+            "--matches-only",
             "--threads",
             threads,
         ]);
@@ -141,6 +142,43 @@ fn queries_of_a_file_are_answered_in_their_order() {
             hits.iter()
                 .all(|hit| hit["rank"] == 1 && hit["score"].as_f64().unwrap() > 0.5)
         );
+    }
+}
+
+#[test]
+fn queries_of_a_file_get_as_many_hits_as_they_want() {
+    let desk = Desk::new();
+    let dir = animals(&desk);
+    let queries = desk.file(
+        "queries.jsonl",
+        "{\"query\": \"zebra\"}\n{\"query\": \"night\"}\n",
+    );
+    let n_documents = 5;
+    for k in [2, 7] {
+        let wanted = k.min(n_documents);
+        let k = k.to_string();
+        let ran = desk.run(&[
+            "index",
+            "search",
+            &dir,
+            "--queries",
+            &queries,
+            "-k",
+            &k,
+            "--json",
+        ]);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        let rows: Vec<Value> = ran.out.lines().map(|line| line.parse().unwrap()).collect();
+        let scores = |row: &Value| -> Vec<f64> {
+            let hits = row["hits"].as_array().unwrap().iter();
+            hits.map(|hit| hit["score"].as_f64().unwrap()).collect()
+        };
+        assert_eq!(scores(&rows[0]), vec![0.0; wanted]);
+        assert_eq!(rows[0]["hits"][0]["id"], "cat");
+        let found = scores(&rows[1]);
+        assert_eq!(found.len(), wanted);
+        assert!(found[0] > 0.5 && found[1..].iter().all(|score| *score == 0.0));
+        assert_eq!(rows[1]["hits"][0]["id"], "owl");
     }
 }
 

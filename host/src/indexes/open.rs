@@ -186,6 +186,12 @@ impl OpenIndex {
         SCRATCH.with_borrow_mut(|scratch| self.index.search(query, k, scratch))
     }
 
+    /// Returns `k` hits for a query, or all documents if there are fewer: also
+    /// those that have no word of it, at the end.
+    pub(crate) fn hits_filled(&self, query: &str, k: usize) -> Result<Vec<Hit>, IndexError> {
+        SCRATCH.with_borrow_mut(|scratch| self.index.search_filled(query, k, scratch))
+    }
+
     /// Returns what is shown of a hit.
     pub(crate) fn document(&self, hit: Hit) -> Result<Document<'_>, IndexError> {
         self.documents.get(hit.document)

@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use fapo_core::Untrusted;
-use fapo_core::bm25::IndexError;
+use fapo_core::bm25::{Hit, IndexError};
 use fapo_core::untrusted::tame_json;
 use serde::{Deserialize, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
@@ -20,7 +20,8 @@ use crate::report::{self, Table};
 /// Queries are JSON lines with `query` and maybe `id`; one without has its
 /// number, from 0. For each one, in order, a line of JSON is printed, with the
 /// ids, scores and ranks of its hits. Documents with equal scores are ranked in
-/// the order of the corpus.
+/// the order of the corpus. As with bm25s, there are always K of them in a corpus
+/// that has as many: where fewer have a word of the query, others follow.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -39,6 +40,9 @@ pub(super) struct Args {
     /// How many hits at most
     #[arg(short, long, value_name = "K", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     k: u32,
+    /// Leave out documents that have no word of their query
+    #[arg(long, requires = "queries")]
+    matches_only: bool,
     /// How many threads work; one for each core, if it is left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
@@ -136,67 +140,73 @@ pub(super) fn run(args: &Args) -> CommandResult<Exit> {
                 || std::thread::available_parallelism().map_or(1, NonZero::get),
                 usize::from,
             );
-            answer(&index, dir, queries, k, threads)?;
+            let batch = Batch {
+                index: &index,
+                k,
+                matches_only: args.matches_only,
+            };
+            batch.answer(dir, queries, threads)?;
         }
         None => show(&index, dir, &args.words.join(" "), k, args.json)?,
     }
     Ok(Exit::Done)
 }
 
-/// Answers the queries of a file, many at once and in their order.
-fn answer(
-    index: &OpenIndex,
-    dir: &Path,
-    queries: &Path,
+/// The queries of a file, and what is wanted of each.
+struct Batch<'a> {
+    index: &'a OpenIndex,
     k: usize,
-    threads: usize,
-) -> CommandResult<()> {
-    let mut lines = Lines::open(&Place::Path(queries.into()))?;
-    let (mut bytes, mut n) = (Vec::new(), 0u64);
-    let next = || {
-        let mut some = Vec::new();
-        while some.len() < AT_ONCE && lines.read(&mut bytes)? {
-            let Some(text) = lines.text(&bytes)? else {
-                continue;
-            };
-            let query = Query::read(text).map_err(|error| lines.refused(error).hint(HINT))?;
-            let id = query.id.unwrap_or_else(|| n.into());
-            some.push((id, query.query));
-            n += 1;
-        }
-        Ok((!some.is_empty()).then_some(some))
-    };
-    let work = |some: Vec<(Value, String)>| -> Result<String, IndexError> {
-        let mut out = String::new();
-        for (id, query) in &some {
-            let answer = Answer {
-                id,
-                hits: found(index, query, k, |found, _, _| found)?,
-            };
-            let json =
-                serde_json::to_string(&answer).expect("records of plain data can be written");
-            if !out.is_empty() {
-                out.push('\n');
-            }
-            out.push_str(&tame_json(&json));
-        }
-        Ok(out)
-    };
-    each_in_order(threads, next, work, |answers| {
-        report::line(&answers.map_err(|error| not_searched(dir, error))?);
-        Ok(())
-    })
+    matches_only: bool,
 }
 
-/// Returns what is told of the hits of a query, each with its title and text.
-fn found<'a, T>(
+impl Batch<'_> {
+    /// Answers the queries, many at once and in their order.
+    fn answer(&self, dir: &Path, queries: &Path, threads: usize) -> CommandResult<()> {
+        let mut lines = Lines::open(&Place::Path(queries.into()))?;
+        let (mut bytes, mut n) = (Vec::new(), 0u64);
+        let next = || {
+            let mut some = Vec::new();
+            while some.len() < AT_ONCE && lines.read(&mut bytes)? {
+                let Some(text) = lines.text(&bytes)? else {
+                    continue;
+                };
+                let query = Query::read(text).map_err(|error| lines.refused(error).hint(HINT))?;
+                let id = query.id.unwrap_or_else(|| n.into());
+                some.push((id, query.query));
+                n += 1;
+            }
+            Ok((!some.is_empty()).then_some(some))
+        };
+        let work = |some: Vec<(Value, String)>| -> Result<String, IndexError> {
+            let lines = some.iter().map(|(id, query)| self.line(id, query));
+            Ok(lines.collect::<Result<Vec<_>, _>>()?.join("\n"))
+        };
+        each_in_order(threads, next, work, |answers| {
+            report::line(&answers.map_err(|error| not_searched(dir, error))?);
+            Ok(())
+        })
+    }
+
+    /// Returns the line of one query.
+    fn line(&self, id: &Value, query: &str) -> Result<String, IndexError> {
+        let hits = match self.matches_only {
+            true => self.index.hits(query, self.k)?,
+            false => self.index.hits_filled(query, self.k)?,
+        };
+        let hits = told(self.index, hits, |found, _, _| found)?;
+        let json = serde_json::to_string(&Answer { id, hits });
+        let json = json.expect("records of plain data can be written");
+        Ok(tame_json(&json))
+    }
+}
+
+/// Returns what is told of hits, each with its title and text.
+fn told<'a, T>(
     index: &'a OpenIndex,
-    query: &str,
-    k: usize,
+    hits: Vec<Hit>,
     told: impl Fn(Found<'a>, &'a str, &'a str) -> T,
 ) -> Result<Vec<T>, IndexError> {
-    let hits = index.hits(query, k)?.into_iter();
-    let hits = hits.zip(1..).map(|(hit, rank)| {
+    let hits = hits.into_iter().zip(1..).map(|(hit, rank)| {
         let document = index.document(hit)?;
         let found = Found {
             id: Id::of(index, document.id),
@@ -209,12 +219,14 @@ fn found<'a, T>(
 }
 
 fn show(index: &OpenIndex, dir: &Path, query: &str, k: usize, json: bool) -> CommandResult<()> {
-    let hits = found(index, query, k, |found, title, text| Passage {
-        id: found.id,
-        score: found.score,
-        rank: found.rank,
-        title,
-        text,
+    let hits = index.hits(query, k).and_then(|hits| {
+        told(index, hits, |found, title, text| Passage {
+            id: found.id,
+            score: found.score,
+            rank: found.rank,
+            title,
+            text,
+        })
     });
     let hits = hits.map_err(|error| not_searched(dir, error))?;
     if json {
