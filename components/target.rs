@@ -6,9 +6,10 @@ use std::path::PathBuf;
 /// What guests are compiled for.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
-/// Small code that is fast to start, and function names for backtraces.
+/// Code that runs fast, and function names for backtraces. It is no larger than
+/// code that is made to be small, since most of a guest is names and tables.
 const PROFILE: [&str; 5] = [
-    "profile.release.opt-level=\"s\"",
+    "profile.release.opt-level=3",
     "profile.release.lto=true",
     "profile.release.codegen-units=1",
     "profile.release.panic=\"abort\"",
@@ -18,16 +19,26 @@ const PROFILE: [&str; 5] = [
 /// Returns the settings of cargo that make a guest.
 pub(crate) fn settings() -> Vec<String> {
     let mut settings: Vec<_> = PROFILE.map(str::to_owned).into();
-    settings.extend(remapped_paths());
+    let flags: Vec<_> = [INITIAL_MEMORY.to_owned()]
+        .into_iter()
+        .chain(remapped_paths())
+        .map(|flag| format!("\"{}\"", flag.replace('\\', "\\\\").replace('"', "\\\"")))
+        .collect();
+    settings.push(format!("target.{TARGET}.rustflags=[{}]", flags.join(", ")));
     settings
 }
 
-/// Returns a setting that keeps the place of the builder's registry out of a
+/// As much memory as most cases need, in bytes. A guest that begins with less
+/// grows, and each time is a call of the kernel.
+const INITIAL_MEMORY: &str = "-Clink-arg=--initial-memory=2097152";
+
+/// Returns a flag that keeps the place of the builder's registry out of a
 /// component: panics name files, and the same sources should be the same bytes.
 fn remapped_paths() -> Option<String> {
     let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))?;
-    let remap = format!("--remap-path-prefix={}=/cargo", cargo_home.display());
-    let remap = remap.replace('\\', "\\\\").replace('"', "\\\"");
-    Some(format!("target.{TARGET}.rustflags=[\"{remap}\"]"))
+    Some(format!(
+        "--remap-path-prefix={}=/cargo",
+        cargo_home.display()
+    ))
 }
