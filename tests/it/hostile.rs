@@ -331,7 +331,7 @@ fn every_guest_has_a_row() {
             Guest::Hostile => None,
         })
         .collect();
-    let elsewhere = ["hostile", "quickstart", "six-step"];
+    let elsewhere = ["hostile", "hotpotqa", "quickstart", "six-step"];
     let idle: Vec<_> = fapo_test_artifacts::ALL
         .iter()
         .map(|(name, _)| *name)

@@ -172,7 +172,7 @@ impl<B: AsRef<[u8]>> Documents<B> {
             .unwrap_or(usize::MAX);
         for _ in 0..document % PLACE_EVERY {
             for _ in 0..N_TEXTS {
-                self.take_text(&mut at)?;
+                self.take_bytes(&mut at)?;
             }
         }
         Ok(Document {
@@ -184,17 +184,27 @@ impl<B: AsRef<[u8]>> Documents<B> {
     }
 
     fn take_text(&self, at: &mut usize) -> Result<&str, IndexError> {
-        let damaged = || IndexError::Damaged { part: "documents" };
+        let (start, n_bytes) = self.take_bytes(at)?;
+        let text = self.file.get(start, n_bytes)?;
+        std::str::from_utf8(text).map_err(|_| damaged())
+    }
+
+    /// Returns where the next text begins and how long it is, and goes past it
+    /// without reading it.
+    fn take_bytes(&self, at: &mut usize) -> Result<(usize, usize), IndexError> {
         let n_left = self.places_at.checked_sub(*at).ok_or_else(damaged)?;
         let mut head = self.file.get(*at, n_left.min(VARINT_MAX))?;
         let n_head = head.len();
         let n_bytes = take_varint(&mut head).and_then(|n_bytes| usize::try_from(n_bytes).ok());
         let n_bytes = n_bytes.ok_or_else(damaged)?;
         let start = *at + n_head - head.len();
-        let text = self.file.get(start, n_bytes)?;
-        *at = start + n_bytes;
-        std::str::from_utf8(text).map_err(|_| damaged())
+        *at = start.checked_add(n_bytes).ok_or_else(damaged)?;
+        Ok((start, n_bytes))
     }
+}
+
+fn damaged() -> IndexError {
+    IndexError::Damaged { part: "documents" }
 }
 
 const N_TEXTS: usize = 4;
