@@ -7,12 +7,16 @@ _list:
 check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
-    cargo clippy -p fapo-sdk -p quickstart -p six-step -p standard-scorer -p guest-hostile --target wasm32-wasip2 -- -D warnings
+    cargo clippy -p fapo-sdk -p quickstart -p hotpotqa -p six-step -p standard-scorer -p guest-hostile --target wasm32-wasip2 -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 # Run all tests
 test:
     cargo test --workspace
+
+# Feed any bytes to BM25 for ten minutes: tokenizer, index_reader, damaged_index or queries
+fuzz target:
+    cd host/crates/core && cargo +nightly fuzz run {{target}} -- -max_total_time=600
 
 # Run the quickstart
 run:
