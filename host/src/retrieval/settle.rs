@@ -91,8 +91,12 @@ impl Settling<'_> {
                 }
             };
             if !self.tenant_id.is_empty() && !self.written.contains_key(name) {
+                let of = match name {
+                    ANY => "an index".to_owned(),
+                    name => format!("the index `{name}`"),
+                };
                 return Err(CommandError::person(format!(
-                    "`--corpus` is for the index `{name}`, and the tenant names {}",
+                    "`--corpus` is for {of}, and the tenant names {}",
                     listed(self.written.keys())
                 ))
                 .hint("`[indexes.NAME]` of `tenant.toml` names what the chain can search"));
