@@ -31,7 +31,7 @@ use fapo_core::bm25::Settings;
 use fapo_core::digest::{canonical_json, sha256_hex};
 use serde_json::json;
 
-pub(crate) use build::{How, build, disk_bytes};
+pub(crate) use build::{How, build};
 pub(crate) use corpus::{Corpus, Kind};
 pub(crate) use info::Info;
 pub(crate) use open::OpenIndex;

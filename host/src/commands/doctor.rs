@@ -4,14 +4,17 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use fapo_core::limits::Limits;
+use fapo_core::manifest::Role;
+use fapo_sandbox::CallSite;
 use fapo_sandbox::engine::{Allocation, CASES_IN_FLIGHT_MAX};
 use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
 use super::{pair, provider_settings};
-use crate::exit::{CommandResult, Exit};
+use crate::exit::{CommandError, CommandResult, Exit};
 use crate::guests;
 use crate::home::Home;
+use crate::providers::Flow;
 use crate::report::{self, Table};
 
 mod index;
@@ -22,8 +25,9 @@ mod provider;
 /// Looks at the target for building guests, address space, open files, the
 /// kernel, the store of compiled code, the policy and the clock. With
 /// --provider it makes one cheap model call instead, with --index one search by
-/// the operator's server, and says what is wrong with it. Ends with 1 when something keeps guests from running or being
-/// built, or a provider from answering.
+/// the operator's server, and says what is wrong with it. Ends with 1 when
+/// something keeps guests from running or being built, or a provider from
+/// answering.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Ask this provider once: sim, openai, a name in policy.toml
@@ -114,6 +118,31 @@ fn good(name: &'static str, found: impl Into<String>) -> Check {
         verdict: Verdict::Good,
         found: found.into(),
         hint: None,
+    }
+}
+
+fn bad(name: &'static str, error: &CommandError) -> Check {
+    good(name, error.chain().join(": ")).but(Verdict::Bad, error.hint_text().unwrap_or_default())
+}
+
+/// Returns where a call of the doctor comes from.
+fn site() -> CallSite {
+    CallSite {
+        role: Role::Chain,
+        case: "doctor".into(),
+        repeat: 1,
+        step: "doctor".into(),
+        visit: 1,
+        sample: 0,
+        seq: 0,
+    }
+}
+
+/// Returns for whom it waits its turn.
+fn flow() -> Flow {
+    Flow {
+        tenant: "".into(),
+        run: "doctor".into(),
     }
 }
 

@@ -24,7 +24,7 @@ use super::rows::{BadRow, Batch, Id, Place};
 use super::site::Site;
 use super::threads::each_in_order;
 use super::{Recipe, recipe_digest};
-use crate::exit::{CommandError, CommandResult, file_error};
+use crate::exit::{CommandError, CommandResult};
 use crate::report::{Doing, counted};
 
 /// How an index is built. It finds the same whatever this is.
@@ -334,19 +334,6 @@ impl<W: Write> Write for Forgetting<'_, W> {
 pub(crate) fn build(recipe: &Recipe, dir: &Path, how: How) -> CommandResult<Info> {
     let (site, _) = Site::take(dir)?;
     build_at(recipe, site, how, None)
-}
-
-/// Returns the length of a directory's files.
-pub(crate) fn disk_bytes(dir: &Path) -> CommandResult<u64> {
-    let error = |error| file_error("read", dir, error);
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(dir).map_err(error)? {
-        bytes += entry
-            .and_then(|entry| entry.metadata())
-            .map_err(error)?
-            .len();
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

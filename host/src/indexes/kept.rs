@@ -57,7 +57,7 @@ pub(crate) fn list(home: &Home) -> CommandResult<Vec<Kept>> {
         let used_s = u64::try_from(used_s).unwrap_or(0);
         kept.push(Kept {
             name: entry.file_name().to_string_lossy().into_owned(),
-            bytes: super::disk_bytes(&dir)?,
+            bytes: disk_bytes(&dir)?,
             used: clock::written(used_s),
             used_s,
             info: OpenIndex::open(&dir).ok().map(|index| index.info().clone()),
@@ -87,4 +87,17 @@ impl Kept {
 /// Notes that an index was used. An old note is no reason to fail.
 pub(super) fn touch(dir: &Path) {
     let _ = File::open(dir).and_then(|dir| dir.set_modified(clock::system()));
+}
+
+/// Returns the length of a directory's files.
+fn disk_bytes(dir: &Path) -> CommandResult<u64> {
+    let error = |error| file_error("read", dir, error);
+    let mut bytes = 0;
+    for entry in fs::read_dir(dir).map_err(error)? {
+        bytes += entry
+            .and_then(|entry| entry.metadata())
+            .map_err(error)?
+            .len();
+    }
+    Ok(bytes)
 }

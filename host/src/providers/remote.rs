@@ -177,11 +177,10 @@ impl Remote {
         match no_answer {
             NoAnswer::Refused(mut refused) => {
                 refused.message = self.scrub.text(&refused.message);
-                let should = header(reply, "x-should-retry").and_then(|word| word.parse().ok());
                 Failed {
                     error: error_of(&refused, &self.model.name),
                     status: Some(refused.status),
-                    again: retry::again(&refused, should),
+                    again: retry::again(&refused, reply.should_retry()),
                     wait: told.retry_after,
                     overloaded: retry::is_overloaded(&refused),
                     had_left: true,
@@ -220,10 +219,6 @@ pub(crate) fn secret_value(secret: &SecretString) -> Result<HeaderValue, Invalid
     let mut value = HeaderValue::from_str(secret.expose_secret())?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
-    reply.headers.get(name)?.to_str().ok()
 }
 
 impl Backend for Remote {

@@ -48,6 +48,14 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
 }
 
+impl Reply {
+    /// Returns what the server says of asking again, where it says it.
+    pub(crate) fn should_retry(&self) -> Option<bool> {
+        let word = self.headers.get("x-should-retry")?;
+        word.to_str().ok()?.parse().ok()
+    }
+}
+
 /// An answer, read. Where the format does not say which model it was, the
 /// completion's `model` is empty.
 #[derive(Clone, Debug, PartialEq)]

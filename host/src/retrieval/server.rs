@@ -262,17 +262,13 @@ impl Server {
 
     fn no_answer(&self, way: &Way, no_answer: NoAnswer, reply: &Reply, told: &Told) -> Failed {
         match no_answer {
-            NoAnswer::Refused(refused) => {
-                let should = reply.headers.get("x-should-retry");
-                let should = should.and_then(|word| word.to_str().ok()?.parse().ok());
-                Failed {
-                    error: error_of(&refused, self.says(way, &refused.message)),
-                    status: Some(refused.status),
-                    again: retry::again(&refused, should),
-                    wait: told.retry_after,
-                    overloaded: retry::is_overloaded(&refused),
-                }
-            }
+            NoAnswer::Refused(refused) => Failed {
+                error: error_of(&refused, self.says(way, &refused.message)),
+                status: Some(refused.status),
+                again: retry::again(&refused, reply.should_retry()),
+                wait: told.retry_after,
+                overloaded: retry::is_overloaded(&refused),
+            },
             NoAnswer::Malformed(why) => Failed {
                 error: RetrievalError::Unavailable(self.says(way, &why)),
                 status: Some(reply.status),

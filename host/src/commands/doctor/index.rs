@@ -4,14 +4,11 @@ use std::time::Instant;
 
 use fapo_core::Untrusted;
 use fapo_core::call::{Found, RetrievalError, SearchRequest};
-use fapo_core::manifest::Role;
-use fapo_sandbox::CallSite;
 
-use super::{Check, Verdict, good};
+use super::{Check, Verdict, bad, flow, good, site};
 use crate::commands::runtime;
-use crate::exit::{CommandError, CommandResult};
+use crate::exit::CommandResult;
 use crate::home::Home;
-use crate::providers::Flow;
 use crate::retrieval::Server;
 
 /// How many passages are asked for.
@@ -49,21 +46,8 @@ pub(super) fn look(home: &Home, name: &str, query: &str) -> CommandResult<Vec<Ch
         query: query.into(),
         k: K,
     };
-    let site = CallSite {
-        role: Role::Chain,
-        case: "doctor".into(),
-        repeat: 1,
-        step: "doctor".into(),
-        visit: 1,
-        sample: 0,
-        seq: 0,
-    };
-    let flow = Flow {
-        tenant: "".into(),
-        run: "doctor".into(),
-    };
     let began = Instant::now();
-    let found = runtime()?.block_on(server.search(&flow, &site, &request));
+    let found = runtime()?.block_on(server.search(&flow(), &site(), &request));
     let took = format!("{:.0} ms", began.elapsed().as_secs_f64() * 1e3);
     checks.push(answered(found, &took));
     Ok(checks)
@@ -107,8 +91,4 @@ fn told(error: &RetrievalError) -> (&Untrusted, &'static str) {
             "check `url`, `hits` and the network, and whether the server is well",
         ),
     }
-}
-
-fn bad(name: &'static str, error: &CommandError) -> Check {
-    good(name, error.chain().join(": ")).but(Verdict::Bad, error.hint_text().unwrap_or_default())
 }

@@ -9,14 +9,13 @@ use fapo_core::call::{Completion, Delivery, GenerateRequest, ProviderError};
 use fapo_core::config::{ProviderSettings, RetrySettings};
 use fapo_core::manifest::Role;
 use fapo_core::message::{ContentPart, Message, Speaker};
-use fapo_sandbox::CallSite;
 
-use super::{Check, Verdict, good};
+use super::{Check, Verdict, bad, flow, good, site};
 use crate::budgets::{Bounds, Budgets};
 use crate::commands::runtime;
-use crate::exit::{CommandError, CommandResult};
+use crate::exit::CommandResult;
 use crate::home::Home;
-use crate::providers::{Flow, Named, OfRun, Opened, Operator};
+use crate::providers::{Named, OfRun, Opened, Operator};
 
 /// What is asked: any model can answer it, and briefly.
 const QUESTION: &str = "Reply with the one word: ok";
@@ -53,10 +52,7 @@ pub(super) fn look(
     ];
     let run = Arc::new(OfRun {
         budgets: Budgets::new(Bounds::default(), Amount::default(), None),
-        flow: Flow {
-            tenant: "".into(),
-            run: "doctor".into(),
-        },
+        flow: flow(),
         journal: None,
     });
     if let Err(error) = opened.connect() {
@@ -66,17 +62,8 @@ pub(super) fn look(
     let provider = opened.of_run(&run);
     let mut request = question();
     provider.complete(Role::Chain, &mut request);
-    let site = CallSite {
-        role: Role::Chain,
-        case: "doctor".into(),
-        repeat: 1,
-        step: "doctor".into(),
-        visit: 1,
-        sample: 0,
-        seq: 0,
-    };
     let began = Instant::now();
-    let delivery = runtime()?.block_on(provider.generate(site, Arc::new(request)));
+    let delivery = runtime()?.block_on(provider.generate(site(), Arc::new(request)));
     let took = format!("{:.0} ms", began.elapsed().as_secs_f64() * 1e3);
     checks.extend(answered(delivery, &took));
     Ok(checks)
@@ -172,8 +159,4 @@ fn hint(error: &ProviderError, status: Option<u16>) -> &'static str {
         }
         _ => "the server answered in a way that no chain could use",
     }
-}
-
-fn bad(name: &'static str, error: &CommandError) -> Check {
-    good(name, error.chain().join(": ")).but(Verdict::Bad, error.hint_text().unwrap_or_default())
 }
