@@ -106,9 +106,25 @@ pub(crate) fn child_if_asked() -> Option<std::process::ExitCode> {
     compile_child::run_if_asked().or_else(bench::child_if_asked)
 }
 
-/// The runtime that serves imports and timers.
+/// The runtime that runs guests and serves their imports.
 fn runtime() -> CommandResult<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+    runtime_on(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+}
+
+/// Tasks that run, at most, before sockets and timers are looked at. A guest
+/// may take a few milliseconds before it is sent away.
+const LOOK_EVERY: u32 = 16;
+
+/// The runtime for so many cores: one alone is quickest without a change of
+/// threads.
+fn runtime_on(cores: usize) -> CommandResult<tokio::runtime::Runtime> {
+    let mut builder = match cores {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder
+        .worker_threads(cores)
+        .event_interval(LOOK_EVERY)
         .enable_all()
         .build()
         .map_err(|error| {

@@ -96,7 +96,7 @@ impl Home {
         self.sandbox_on(cores, stack_bytes_max)
     }
 
-    /// Sets up a sandbox with so many threads for guests.
+    /// Sets up a sandbox with so many threads for guests that are busy.
     pub(crate) fn sandbox_on(
         &self,
         threads: usize,

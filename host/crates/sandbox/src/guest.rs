@@ -20,12 +20,11 @@ use wasmtime::component::{Instance, ResourceTable};
 use wasmtime::{Store, Trap, UpdateDeadline};
 
 use crate::bindings::fapo::tenant::types;
-use crate::engine;
 use crate::failure;
 use crate::imports::{Answer, CallSite, Imports, Trace};
-use crate::meter::{CpuMeter, MemoryMeter, Stopped, Watched};
+use crate::meter::{CpuMeter, LooksUp, MemoryMeter, Stopped, Watched};
 use crate::recorder::{Recorder, Spent, within};
-use crate::sandbox::{self, Shared};
+use crate::sandbox::Shared;
 use crate::tenant::{Attempt, Binding, GuestRun, Used};
 use crate::wasi::Wasi;
 
@@ -83,7 +82,7 @@ impl Guest {
     /// Ends the guest when its CPU time is over. The engine sees to that while
     /// the guest runs; work that the host does for it is checked before it begins.
     pub(crate) fn check_cpu(&self) -> wasmtime::Result<()> {
-        match self.cpu.used_in_poll().0 > self.cpu_max {
+        match self.cpu.is_over(self.cpu_max) {
             true => Err(Trap::Interrupt.into()),
             false => Ok(()),
         }
@@ -91,7 +90,7 @@ impl Guest {
 
     /// Tells whether the guest has had this thread for as long as one may.
     pub(crate) fn is_due(&self) -> bool {
-        self.cpu.used_in_poll().1 >= engine::TICK
+        self.cpu.looks_up(self.cpu_max) == LooksUp::MakesRoom
     }
 
     /// Ends the guest when a request is too large, or does not fit beside those
@@ -187,15 +186,15 @@ impl Guest {
 
     /// Sends a question to whoever answers it.
     ///
-    /// Answers that are there at once, from a cache or a script, cost no
-    /// change of threads. The rest wait on the runtime that serves imports,
-    /// so that a guest that spins cannot delay a neighbour's answer.
+    /// Answers that are there at once, from a cache or a script, cost nothing
+    /// more. The rest are tasks of their own where imports are served: what is
+    /// done for them is not the guest's work.
     pub(crate) fn ask<T: Send + 'static>(
         &mut self,
         future: impl Future<Output = T> + Send + 'static,
     ) -> Asked<T> {
         let mut future: Answer<T> = Box::pin(future);
-        let served_there = self.shared.io.enter();
+        let served_there = self.shared.threads.io.enter();
         // Whoever has to wait is looked at again over there at once, so there
         // is nothing to wake this guest for.
         let polled = future
@@ -204,7 +203,7 @@ impl Guest {
         drop(served_there);
         match polled {
             Poll::Ready(answer) => Asked::Answered(answer),
-            Poll::Pending => Asked::Waiting(Waiting::on(&self.shared.io, future)),
+            Poll::Pending => Asked::Waiting(Waiting::on(&self.shared.threads.io, future)),
         }
     }
 }
@@ -255,6 +254,18 @@ impl<T: Send + 'static> Waiting<T> {
     }
 }
 
+impl<T> Waiting<T> {
+    /// Has nobody work on it any more.
+    pub(crate) fn stop(&self) {
+        self.0.abort();
+    }
+
+    /// Waits until nobody works on it, answered or not.
+    pub(crate) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(context).map(drop)
+    }
+}
+
 impl<T> Future for Waiting<T> {
     type Output = T;
 
@@ -287,53 +298,59 @@ pub(crate) type WorkDone<'a, T> =
 
 /// Runs some work in a fresh instance, and tells what came of it.
 ///
-/// It runs on a thread for guests: on this one, if it is one.
+/// It begins where imports are served: in this task, if it is one.
 pub(crate) async fn run<T: Send + 'static>(
     shared: &Arc<Shared>,
     prepared: Prepared,
     work: Work<T>,
 ) -> GuestRun<T> {
     let run = run_here(shared.clone(), prepared, work);
-    if sandbox::is_guest_thread() {
+    if tokio::task::try_id().is_some() {
         return run.await;
     }
     // Whoever stops waiting stops the guest.
-    Waiting::on(&shared.guests, run).await
+    Waiting::on(&shared.threads.io, run).await
 }
 
-async fn run_here<T>(shared: Arc<Shared>, prepared: Prepared, work: Work<T>) -> GuestRun<T> {
-    let binding = prepared.binding.clone();
-    let limits = binding.grants.limits;
-    let (cpu_ms, wall_ms) = match prepared.role {
+async fn run_here<T: Send + 'static>(
+    shared: Arc<Shared>,
+    prepared: Prepared,
+    work: Work<T>,
+) -> GuestRun<T> {
+    let limits = prepared.binding.grants.limits;
+    let role = prepared.role;
+    let (cpu_ms, wall_ms) = match role {
         Role::Chain => (limits.cpu_ms_max, limits.wall_ms_max),
         Role::Scorer => (limits.scorer_cpu_ms_max, limits.scorer_wall_ms_max),
     };
     // Waiting for a place is nobody's fault, so it is on nobody's clock.
     let place = shared
         .places
-        .acquire()
+        .clone()
+        .acquire_owned()
         .await
         .expect("the sandbox never closes its places");
     let recorder = Arc::new(Recorder::new(limits));
     let cpu = Arc::new(CpuMeter::default());
-    let ended = failure::Ended::new(&recorder, prepared.role, cpu_ms, wall_ms);
-    let in_store = async {
-        let mut store = store(&shared, prepared, recorder.clone(), cpu.clone(), cpu_ms);
-        let answer = async {
-            let instance = binding.component.pre.instantiate_async(&mut store).await?;
-            work(&mut store, instance).await
+    let in_store = {
+        let (shared, recorder, cpu) = (shared.clone(), recorder.clone(), cpu.clone());
+        async move {
+            // The store is dropped in here, whatever becomes of it, and its place is free after it.
+            let _place = place;
+            let binding = prepared.binding.clone();
+            let mut store = store(&shared, prepared, recorder, cpu, cpu_ms);
+            let answer = async {
+                let instance = binding.component.pre.instantiate_async(&mut store).await?;
+                work(&mut store, instance).await
+            }
+            .await;
+            let memory = &store.data().memory;
+            (answer, memory.denied.clone(), memory.memory_bytes_peak)
         }
-        .await;
-        let memory = &store.data().memory;
-        (answer, memory.denied.clone(), memory.memory_bytes_peak)
     };
-    let watched = Watched::new(
-        cpu.clone(),
-        Duration::from_millis(wall_ms),
-        &shared.io,
-        in_store,
-    );
-    // The store is dropped in here, whatever became of it; then its place is free.
+    let wall = Duration::from_millis(wall_ms);
+    let watched = Watched::new(cpu.clone(), wall, shared.threads.clone(), in_store);
+    let ended = failure::Ended::new(&recorder, role, cpu_ms, wall_ms);
     let (result, memory_bytes): (Result<T, Failure>, u64) = match watched.await {
         Ok((Ok(Ok(answer)), _, peak)) => (Ok(answer), peak),
         Ok((Ok(Err(returned)), _, peak)) => (Err(ended.by_itself(returned)), peak),
@@ -341,7 +358,6 @@ async fn run_here<T>(shared: Arc<Shared>, prepared: Prepared, work: Work<T>) -> 
         Err(Stopped::Late) => (Err(ended.by_clock()), 0),
         Err(Stopped::Panicked) => (Err(ended.by_host_panic()), 0),
     };
-    drop(place);
     let used = Used {
         cpu_us: cpu.used_us(),
         wall_us: recorder.elapsed_us(),
@@ -391,13 +407,10 @@ fn store(
     store.set_max_component_handles(limits.handles_max as usize);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
-        let (used, in_poll) = cpu.used_in_poll();
-        Ok(if used > cpu_max {
-            UpdateDeadline::Interrupt
-        } else if in_poll >= engine::TICK {
-            UpdateDeadline::Yield(1)
-        } else {
-            UpdateDeadline::Continue(1)
+        Ok(match cpu.looks_up(cpu_max) {
+            LooksUp::Ends => UpdateDeadline::Interrupt,
+            LooksUp::MakesRoom => UpdateDeadline::Yield(1),
+            LooksUp::GoesOn => UpdateDeadline::Continue(1),
         })
     });
     store

@@ -7,34 +7,65 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use fapo_core::limits::Limits;
 use fapo_core::outcome::LimitHit;
-use rustix::time::{ClockId, clock_gettime};
-use tokio::runtime::Handle;
+use rustix::time::{ClockId, Timespec, clock_gettime};
 use wasmtime::ResourceLimiter;
 
+use crate::engine;
 use crate::guest::Waiting;
+use crate::sandbox::Threads;
 
 /// CPU time that one guest has used, with what the host did for it meanwhile.
 #[derive(Debug, Default)]
 pub(crate) struct CpuMeter {
     used_ns: AtomicU64,
     /// The thread's CPU clock when the running poll began.
-    poll_began_ns: AtomicU64,
+    poll_began_cpu_ns: AtomicU64,
+    /// The clock on the wall at the same time.
+    poll_began_wall_ns: AtomicU64,
+    /// Whether it once had a thread for as long as one may.
+    is_busy: AtomicBool,
+}
+
+/// What a running guest has to do when it looks up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LooksUp {
+    /// Its CPU time is over.
+    Ends,
+    /// Others have to run, too.
+    MakesRoom,
+    /// Nothing.
+    GoesOn,
 }
 
 impl CpuMeter {
-    /// Returns what was used until now, and in the running poll of it.
-    pub(crate) fn used_in_poll(&self) -> (Duration, Duration) {
+    /// Tells what is to be done with a guest that runs.
+    pub(crate) fn looks_up(&self, cpu_max: Duration) -> LooksUp {
         let poll = self.poll_ns();
-        (
-            Duration::from_nanos(self.used_ns.load(Relaxed) + poll),
-            Duration::from_nanos(poll),
-        )
+        if Duration::from_nanos(self.used_ns.load(Relaxed) + poll) > cpu_max {
+            LooksUp::Ends
+        } else if Duration::from_nanos(poll) >= engine::TICK {
+            self.is_busy.store(true, Relaxed);
+            LooksUp::MakesRoom
+        } else {
+            LooksUp::GoesOn
+        }
+    }
+
+    /// Tells whether CPU time is over, before something is begun that nobody can
+    /// interrupt.
+    ///
+    /// A poll uses no more of it than the clock on the wall says, and to read
+    /// that one takes no call of the system.
+    pub(crate) fn is_over(&self, cpu_max: Duration) -> bool {
+        let poll = wall_ns().saturating_sub(self.poll_began_wall_ns.load(Relaxed));
+        let most = Duration::from_nanos(self.used_ns.load(Relaxed) + poll);
+        most > cpu_max && self.looks_up(cpu_max) == LooksUp::Ends
     }
 
     /// Returns what was used; called when no poll runs.
@@ -43,26 +74,62 @@ impl CpuMeter {
     }
 
     fn poll_ns(&self) -> u64 {
-        thread_cpu_ns().saturating_sub(self.poll_began_ns.load(Relaxed))
+        thread_cpu_ns().saturating_sub(self.poll_began_cpu_ns.load(Relaxed))
     }
 }
 
-fn thread_cpu_ns() -> u64 {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+fn wall_ns() -> u64 {
+    ns(clock_gettime(ClockId::Monotonic))
 }
 
-/// A guest's future under watch: its polls are charged to a meter, a panic in
-/// them is caught, and it ends when its time on the wall is over.
-pub(crate) struct Watched<'a, F> {
+fn thread_cpu_ns() -> u64 {
+    ns(clock_gettime(ClockId::ThreadCPUTime))
+}
+
+fn ns(time: Timespec) -> u64 {
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// A guest's future whose polls are charged to a meter. A panic in them is
+/// caught, and is none of the outer ones.
+struct Charged<F> {
     meter: Arc<CpuMeter>,
     future: Pin<Box<F>>,
+}
+
+/// The host panicked.
+struct Panicked;
+
+impl<F: Future> Future for Charged<F> {
+    type Output = Result<F::Output, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        this.meter.poll_began_wall_ns.store(wall_ns(), Relaxed);
+        this.meter.poll_began_cpu_ns.store(thread_cpu_ns(), Relaxed);
+        // Nothing of the guest is looked at after a panic but its records, which are whole.
+        let polled = catch_unwind(AssertUnwindSafe(|| this.future.as_mut().poll(context)));
+        this.meter.used_ns.fetch_add(this.meter.poll_ns(), Relaxed);
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(_) => Poll::Ready(Err(Panicked)),
+        }
+    }
+}
+
+/// A guest's future under watch: it ends when its time on the wall is over, and
+/// goes on elsewhere once it has kept the thread that it began on.
+pub(crate) struct Watched<F: Future> {
+    /// Where its imports are served: nearly all guests do little but wait.
+    here: Option<Charged<F>>,
+    /// On the threads for those that are busy.
+    away: Option<Waiting<Result<F::Output, Panicked>>>,
+    meter: Arc<CpuMeter>,
+    threads: Arc<Threads>,
     deadline: Instant,
     /// Made when the guest waits for the first time: most never outlive a poll.
     alarm: Option<Waiting<()>>,
-    /// The runtime whose timers wake a guest that waits. A runtime full of
-    /// guests that spin would look at its own too late.
-    timers: &'a Handle,
+    is_late: bool,
 }
 
 /// Why there is no answer.
@@ -73,38 +140,68 @@ pub(crate) enum Stopped {
     Panicked,
 }
 
-impl<'a, F> Watched<'a, F> {
-    pub(crate) fn new(meter: Arc<CpuMeter>, wall: Duration, timers: &'a Handle, future: F) -> Self {
-        Self {
-            meter,
+impl<F: Future> Watched<F> {
+    pub(crate) fn new(
+        meter: Arc<CpuMeter>,
+        wall: Duration,
+        threads: Arc<Threads>,
+        future: F,
+    ) -> Self {
+        let guest = Charged {
+            meter: meter.clone(),
             future: Box::pin(future),
+        };
+        Self {
+            here: Some(guest),
+            away: None,
+            meter,
+            threads,
             deadline: Instant::now() + wall,
             alarm: None,
-            timers,
+            is_late: false,
         }
     }
 }
 
-impl<F: Future> Future for Watched<'_, F> {
+impl<F> Future for Watched<F>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
     type Output = Result<F::Output, Stopped>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        this.meter.poll_began_ns.store(thread_cpu_ns(), Relaxed);
-        // Nothing of the guest is looked at after a panic but its records, which are whole.
-        let polled = catch_unwind(AssertUnwindSafe(|| this.future.as_mut().poll(context)));
-        this.meter.used_ns.fetch_add(this.meter.poll_ns(), Relaxed);
-        match polled {
-            Ok(Poll::Ready(answer)) => return Poll::Ready(Ok(answer)),
-            Ok(Poll::Pending) => {}
-            Err(_) => return Poll::Ready(Err(Stopped::Panicked)),
+        let told = |ran: Result<_, _>| Poll::Ready(ran.map_err(|Panicked| Stopped::Panicked));
+        if let Some(guest) = &mut this.here {
+            if let Poll::Ready(ran) = Pin::new(guest).poll(context) {
+                return told(ran);
+            }
+            if this.meter.is_busy.load(Relaxed) {
+                let leaves = |guest| Waiting::on(&this.threads.busy, guest);
+                this.away = this.here.take().map(leaves);
+            }
+        }
+        if let Some(guest) = &mut this.away {
+            if this.is_late {
+                return guest.poll_gone(context).map(|()| Err(Stopped::Late));
+            }
+            if let Poll::Ready(ran) = Pin::new(guest).poll(context) {
+                return told(ran);
+            }
         }
         let deadline = this.deadline;
         let alarm = this.alarm.get_or_insert_with(|| {
             let rings = async move { tokio::time::sleep_until(deadline.into()).await };
-            Waiting::on(this.timers, rings)
+            Waiting::on(&this.threads.io, rings)
         });
-        Pin::new(alarm).poll(context).map(|()| Err(Stopped::Late))
+        ready!(Pin::new(alarm).poll(context));
+        this.is_late = true;
+        let Some(guest) = &mut this.away else {
+            return Poll::Ready(Err(Stopped::Late));
+        };
+        // It runs on until it looks up, and is over when nothing of it is left.
+        guest.stop();
+        guest.poll_gone(context).map(|()| Err(Stopped::Late))
     }
 }
 
@@ -215,15 +312,93 @@ mod tests {
     }
 
     /// Watches a future for a minute, and returns what it came to and its CPU time.
-    fn watch<F: Future>(wall_ms: u64, future: F) -> (Result<F::Output, Stopped>, u64) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
-        let meter = Arc::new(CpuMeter::default());
+    fn runtime() -> tokio::runtime::Runtime {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        runtime.worker_threads(1).enable_all().build().unwrap()
+    }
+
+    fn watch<F>(wall_ms: u64, future: F) -> (Result<F::Output, Stopped>, u64)
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        watch_on(Arc::default(), wall_ms, future)
+    }
+
+    fn watch_on<F>(
+        meter: Arc<CpuMeter>,
+        wall_ms: u64,
+        future: F,
+    ) -> (Result<F::Output, Stopped>, u64)
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let (io, busy) = (runtime(), runtime());
+        let threads = Arc::new(Threads {
+            io: io.handle().clone(),
+            busy: busy.handle().clone(),
+        });
         let wall = Duration::from_millis(wall_ms);
-        let watched = Watched::new(meter.clone(), wall, runtime.handle(), future);
-        (runtime.block_on(watched), meter.used_us())
+        let watched = Watched::new(meter.clone(), wall, threads, future);
+        (io.block_on(watched), meter.used_us())
+    }
+
+    /// Works until it is told to make room.
+    async fn keep_the_thread(meter: &CpuMeter) {
+        while meter.looks_up(Duration::MAX) != LooksUp::MakesRoom {}
+        tokio::task::yield_now().await;
+    }
+
+    #[test]
+    fn who_keeps_the_thread_goes_on_at_another_one_and_is_charged_there_too() {
+        let meter = Arc::new(CpuMeter::default());
+        let guest = meter.clone();
+        let work = async move {
+            let began_on = std::thread::current().id();
+            tokio::task::yield_now().await;
+            let stayed = std::thread::current().id() == began_on;
+            keep_the_thread(&guest).await;
+            let left = std::thread::current().id() != began_on;
+            keep_the_thread(&guest).await;
+            (stayed, left)
+        };
+        let (ended, cpu_us) = watch_on(meter, 60_000, work);
+        assert_eq!(ended.ok(), Some((true, true)));
+        assert!(cpu_us >= 10_000, "{cpu_us} us");
+    }
+
+    #[test]
+    fn who_is_late_elsewhere_is_gone_when_that_is_told() {
+        struct Gone(Arc<AtomicBool>);
+        impl Drop for Gone {
+            fn drop(&mut self) {
+                std::thread::sleep(Duration::from_millis(20));
+                self.0.store(true, Relaxed);
+            }
+        }
+        let meter = Arc::new(CpuMeter::default());
+        let (guest, is_gone) = (meter.clone(), Arc::new(AtomicBool::new(false)));
+        let gone = Gone(is_gone.clone());
+        let work = async move {
+            let _gone = gone;
+            loop {
+                keep_the_thread(&guest).await;
+            }
+        };
+        let (ended, _) = watch_on(meter, 50, work);
+        assert!(matches!(ended, Err::<(), _>(Stopped::Late)));
+        assert!(is_gone.load(Relaxed));
+    }
+
+    #[test]
+    fn a_panic_elsewhere_is_caught_too() {
+        let meter = Arc::new(CpuMeter::default());
+        let guest = meter.clone();
+        let work = async move {
+            keep_the_thread(&guest).await;
+            panic!("as a test");
+        };
+        let (ended, _) = watch_on(meter, 60_000, work);
+        assert!(matches!(ended, Err::<(), _>(Stopped::Panicked)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The sandbox of a process: one engine, one linker, one runtime for guests.
+//! The sandbox of a process: one engine, one linker, one runtime for guests that
+//! are busy.
 
-use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub struct Setup {
     pub store: Option<CodeStore>,
     /// Wasm stack of every guest.
     pub stack_bytes_max: u64,
-    /// Threads that run guests.
+    /// Threads for guests that are busy.
     pub threads: usize,
 }
 
@@ -44,29 +44,25 @@ pub struct Sandbox {
     linker: Linker<Guest>,
     compiler: Compiler,
     allocation: Allocation,
-    /// Guests run here, away from the runtime that serves their imports: a
-    /// guest that spins would delay every timer and socket beside it.
-    runtime: Option<Runtime>,
+    /// Where guests go on that are busy: one that spins would delay every timer
+    /// and socket beside it.
+    busy: Option<Runtime>,
 }
 
 /// What every instance needs of its sandbox.
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
-    /// Where guests run.
-    pub(crate) guests: Handle,
-    /// Where imports are served, and timers are kept.
-    pub(crate) io: Handle,
+    pub(crate) threads: Arc<Threads>,
     /// Places for instances: a case waits here rather than finding the pool full.
-    pub(crate) places: Semaphore,
+    pub(crate) places: Arc<Semaphore>,
 }
 
-thread_local! {
-    static GUEST_THREAD: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Tells whether this thread is one of those that run guests.
-pub(crate) fn is_guest_thread() -> bool {
-    GUEST_THREAD.get()
+/// Where guests run.
+pub(crate) struct Threads {
+    /// Where they begin, imports are served, and timers are kept.
+    pub(crate) io: Handle,
+    /// Where those go on that keep a thread for as long as one may.
+    pub(crate) busy: Handle,
 }
 
 /// A component that was compiled and linked.
@@ -107,7 +103,8 @@ pub struct Live {
 impl Sandbox {
     /// Sets up a sandbox. Once for a process: engines do not share their slots.
     ///
-    /// It must be called inside the runtime that is to serve the imports.
+    /// It must be called inside the runtime in which guests are to begin, and
+    /// their imports to be served.
     pub fn new(setup: Setup) -> Result<Self, SetupError> {
         let failed = |error: wasmtime::Error| SetupError(format!("{error:#}"));
         let io = Handle::try_current().map_err(|error| SetupError(error.to_string()))?;
@@ -116,18 +113,19 @@ impl Sandbox {
         wasi::link(&mut linker).map_err(failed)?;
         Contract::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)
             .map_err(failed)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
+        let busy = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(setup.threads.max(1))
-            .thread_name("fapo-guest")
-            .on_thread_start(|| GUEST_THREAD.set(true))
+            .thread_name("fapo-busy")
             .build()
             .map_err(|error| SetupError(error.to_string()))?;
         Ok(Self {
             shared: Arc::new(Shared {
                 engine: built.engine,
-                guests: runtime.handle().clone(),
-                io,
-                places: Semaphore::new(engine::CASES_IN_FLIGHT_MAX as usize),
+                threads: Arc::new(Threads {
+                    io,
+                    busy: busy.handle().clone(),
+                }),
+                places: Arc::new(Semaphore::new(engine::CASES_IN_FLIGHT_MAX as usize)),
             }),
             linker,
             compiler: Compiler {
@@ -135,7 +133,7 @@ impl Sandbox {
                 store: setup.store,
             },
             allocation: built.allocation,
-            runtime: Some(runtime),
+            busy: Some(busy),
         })
     }
 
@@ -233,9 +231,9 @@ impl Component {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(busy) = self.busy.take() {
             // A runtime must not be waited for inside another one.
-            runtime.shutdown_background();
+            busy.shutdown_background();
         }
     }
 }

@@ -116,13 +116,13 @@ impl Tenant {
         self.binding.component.scorer.is_some()
     }
 
-    /// Runs what a case takes, all its guests and what lies between them, on the
-    /// threads for guests, without a change of threads from one to the next.
+    /// Runs what a case takes, all its guests and what lies between them, in one
+    /// task where imports are served.
     pub fn spawn<F>(&self, case: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        self.shared.guests.spawn(case)
+        self.shared.threads.io.spawn(case)
     }
 
     /// Returns the tenant with the steps of a description: from now on a call

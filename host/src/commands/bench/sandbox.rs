@@ -26,7 +26,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use super::native::{self, Canned};
-use crate::commands::load;
+use crate::commands::{load, runtime_on};
 use crate::exit::{CommandError, CommandResult, Exit};
 use crate::home::Home;
 use crate::{guests, report};
@@ -175,11 +175,7 @@ impl Bench {
         cores.iter().for_each(|core| set.set(*core));
         sched_setaffinity(None, &set)
             .map_err(|error| CommandError::world("could not choose cores").because(error))?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .map_err(|error| CommandError::world("could not start threads").because(error))?;
+        let runtime = runtime_on(cores.len())?;
         let home = Home::find()?;
         let (tenant, settings, sandbox) = runtime.block_on(async {
             let grants = Grants::default();
