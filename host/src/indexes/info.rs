@@ -21,7 +21,7 @@ pub(super) const INFO: &str = "info.json";
 ///
 /// It is a part of every recipe's digest, so a higher one has all indexes built
 /// anew that were built on demand.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// What an index is. Its fields are promised to scripts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

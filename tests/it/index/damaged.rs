@@ -61,9 +61,9 @@ fn what_is_no_index_is_told_from_what_a_newer_program_wrote() {
     let dir = animals(&desk);
     let path = desk.path("ix/info.json");
     let info = fs::read_to_string(&path).unwrap();
-    fs::write(&path, info.replace("\"format\": 1", "\"format\": 2")).unwrap();
+    fs::write(&path, info.replace("\"format\": 2", "\"format\": 3")).unwrap();
     let newer = desk.run(&["index", "info", &dir]);
-    newer.told(2, "its format is 2, and this program reads 1");
+    newer.told(2, "its format is 3, and this program reads 2");
     assert!(
         newer.err.contains("hint: build it again with this program"),
         "{}",

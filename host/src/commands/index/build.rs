@@ -19,7 +19,7 @@ use crate::report::{self, counted};
 /// of what its first line names; or a folder of .txt and .md files. A `text` may
 /// be a list of sentences, which are joined with blanks. Documents without an id
 /// have their number, from 0. The corpus is read as a stream: beyond pieces of
-/// it and at most 256 MB of terms for each thread, memory holds about 60 bytes
+/// it and at most 256 MB of terms for each thread, memory holds about 70 bytes
 /// for each document.
 ///
 /// An index that is there is replaced once the new one is whole; until then it

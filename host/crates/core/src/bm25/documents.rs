@@ -2,7 +2,7 @@
 //!
 //! The indexed text and the shown one may differ, and an index answers queries
 //! without this file. It holds the documents one after the other, each as four
-//! texts with their lengths, then the place of every sixteenth of them.
+//! texts with their lengths, then the place of each.
 
 use std::io::Write;
 
@@ -29,7 +29,7 @@ pub struct Document<'a> {
 pub struct DocumentsWriter<W> {
     sealer: Sealer<W>,
     n_documents: u32,
-    // Half a byte for each document.
+    // Eight bytes for each document.
     places: Vec<u8>,
     record: Vec<u8>,
 }
@@ -42,9 +42,6 @@ struct Layout {
 }
 
 const MAGIC: [u8; 8] = *b"fapodocs";
-
-/// Of how many documents one has its place told.
-const PLACE_EVERY: u32 = 16;
 
 impl<W: Write> DocumentsWriter<W> {
     /// Starts a file.
@@ -62,9 +59,7 @@ impl<W: Write> DocumentsWriter<W> {
     /// Its number is that of the text that a
     /// [`SegmentBuilder`](super::SegmentBuilder) was given at the same time.
     pub fn add(&mut self, document: &Document<'_>) -> Result<(), BuildError> {
-        if self.n_documents.is_multiple_of(PLACE_EVERY) {
-            self.places.extend(self.sealer.position().to_le_bytes());
-        }
+        self.places.extend(self.sealer.position().to_le_bytes());
         self.record.clear();
         for text in [
             document.id,
@@ -162,19 +157,14 @@ impl<B: AsRef<[u8]>> Documents<B> {
         if document >= self.n_documents {
             return Err(outside);
         }
-        let place_at = self
-            .places_at
-            .checked_add((document / PLACE_EVERY) as usize * 8);
+        let place_at = (document as usize)
+            .checked_mul(8)
+            .and_then(|before| before.checked_add(self.places_at));
         let place = self.file.get(place_at.ok_or(outside)?, 8)?;
         let place = place.first_chunk().copied().map(u64::from_le_bytes);
         let mut at = place
             .and_then(|place| usize::try_from(place).ok())
             .unwrap_or(usize::MAX);
-        for _ in 0..document % PLACE_EVERY {
-            for _ in 0..N_TEXTS {
-                self.take_bytes(&mut at)?;
-            }
-        }
         Ok(Document {
             id: self.take_text(&mut at)?,
             title: self.take_text(&mut at)?,
@@ -184,30 +174,20 @@ impl<B: AsRef<[u8]>> Documents<B> {
     }
 
     fn take_text(&self, at: &mut usize) -> Result<&str, IndexError> {
-        let (start, n_bytes) = self.take_bytes(at)?;
-        let text = self.file.get(start, n_bytes)?;
-        std::str::from_utf8(text).map_err(|_| damaged())
-    }
-
-    /// Returns where the next text begins and how long it is, and goes past it
-    /// without reading it.
-    fn take_bytes(&self, at: &mut usize) -> Result<(usize, usize), IndexError> {
         let n_left = self.places_at.checked_sub(*at).ok_or_else(damaged)?;
         let mut head = self.file.get(*at, n_left.min(VARINT_MAX))?;
         let n_head = head.len();
         let n_bytes = take_varint(&mut head).and_then(|n_bytes| usize::try_from(n_bytes).ok());
-        let n_bytes = n_bytes.ok_or_else(damaged)?;
         let start = *at + n_head - head.len();
-        *at = start.checked_add(n_bytes).ok_or_else(damaged)?;
-        Ok((start, n_bytes))
+        let text = self.file.get(start, n_bytes.ok_or_else(damaged)?)?;
+        *at = start + text.len();
+        std::str::from_utf8(text).map_err(|_| damaged())
     }
 }
 
 fn damaged() -> IndexError {
     IndexError::Damaged { part: "documents" }
 }
-
-const N_TEXTS: usize = 4;
 
 /// The most bytes that a length takes.
 const VARINT_MAX: usize = 10;
