@@ -50,7 +50,7 @@ impl Retriever for Journaled {
                 gave_up: false,
                 at_once: true,
             };
-            let kept = match journal.append(&line) {
+            let kept = match journal.append(&line).await {
                 Ok(()) => journal.sync().await,
                 Err(error) => Err(error),
             };

@@ -186,15 +186,27 @@ impl Provider for Asked {
         let call = async move {
             if !parts.is_local {
                 // What is sent over a network is not a guest's work: the rest
-                // happens on the threads that serve imports.
+                // happens in a task of its own.
                 tokio::task::yield_now().await;
             }
-            let delivery = parts.call(&run, &site, request).await;
+            let delivery = called(parts, run, site, request).await;
             telemetry::record(&delivery);
             delivery
         };
         Box::pin(call.instrument(span))
     }
+}
+
+/// Makes a call. It is a function of its own, so that a guest that only has it
+/// begin needs no stack for all of it.
+#[inline(never)]
+fn called(
+    parts: Arc<Parts>,
+    run: Arc<OfRun>,
+    site: CallSite,
+    request: Arc<GenerateRequest>,
+) -> Answer<Delivery> {
+    Box::pin(async move { parts.call(&run, &site, request).await })
 }
 
 impl Parts {
@@ -290,7 +302,7 @@ impl Parts {
                 }
             };
             if let (0, Some(journal)) = (receipt.attempts, &run.journal)
-                && let Err(error) = journal.sends(site)
+                && let Err(error) = journal.sends(site).await
             {
                 reserved.settle(Amount::default());
                 return Delivery {

@@ -4,6 +4,8 @@
 //! provider, into the call log, and across a pipe where guests run in a
 //! process of their own.
 
+use std::hash::{Hash, Hasher};
+
 use serde::{Deserialize, Serialize};
 
 use crate::Untrusted;
@@ -12,7 +14,7 @@ use crate::message::{ContentPart, Message, OpaquePart, ToolCall, ToolDefinition}
 use crate::model::Parameter;
 
 /// A model call.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Serialize, Deserialize)]
 pub struct GenerateRequest {
     /// The role of the model to ask; none is the run's first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,8 +55,29 @@ pub struct GenerateParams {
     pub choices: Option<u32>,
 }
 
+impl Hash for GenerateParams {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self {
+            temperature,
+            top_p,
+            max_tokens,
+            seed,
+            stop,
+            reasoning_effort,
+            choices,
+        } = self;
+        temperature.map(f64::to_bits).hash(state);
+        top_p.map(f64::to_bits).hash(state);
+        max_tokens.hash(state);
+        seed.hash(state);
+        stop.hash(state);
+        reasoning_effort.hash(state);
+        choices.hash(state);
+    }
+}
+
 /// The shape of a structured answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ResponseSchema {
     /// Its name.
     pub name: Untrusted,
@@ -63,7 +86,7 @@ pub struct ResponseSchema {
 }
 
 /// Whether a model must call a tool.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToolChoice {
     /// As it likes.
@@ -355,7 +378,7 @@ impl Served {
 }
 
 /// A search.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SearchRequest {
     /// The index.
     pub index: Untrusted,

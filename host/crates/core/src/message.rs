@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Untrusted;
 
 /// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Speaker {
     /// Instructions.
@@ -19,7 +19,7 @@ pub enum Speaker {
 }
 
 /// One message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
     /// Who speaks.
     pub role: Speaker,
@@ -44,7 +44,7 @@ impl Message {
 }
 
 /// A part of a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContentPart {
     /// Text.
@@ -61,7 +61,7 @@ pub enum ContentPart {
 }
 
 /// A part that goes back to its provider unchanged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct OpaquePart {
     /// Who made it.
     pub provider: Untrusted,
@@ -70,7 +70,7 @@ pub struct OpaquePart {
 }
 
 /// A tool call that a model asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ToolCall {
     /// Ties the answer to the call.
     pub id: Untrusted,
@@ -81,7 +81,7 @@ pub struct ToolCall {
 }
 
 /// A tool that a model may call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ToolDefinition {
     /// Its name.
     pub name: Untrusted,
