@@ -295,7 +295,7 @@ impl Retriever for Servers {
         );
         let search = async move {
             // What is sent over a network is not a guest's work: the rest
-            // happens on the threads that serve imports.
+            // happens in a task of its own.
             tokio::task::yield_now().await;
             let found = server.search(&flow, &site, &request).await;
             tracing::Span::current().record("fapo.attempts", found.requests);

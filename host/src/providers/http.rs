@@ -9,7 +9,7 @@ use fapo_core::call::ProviderError;
 use fapo_core::policy::Deadlines;
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, RequestBuilder, Url};
+use reqwest::{Body, Client, Method, Request, Url};
 
 use super::place::is_here;
 use super::wire::Reply;
@@ -105,10 +105,9 @@ impl Http {
         headers: HeaderMap,
         body: Option<Bytes>,
     ) -> Result<Reply, Broken> {
-        let mut request = self.client.request(method, url).headers(headers);
-        if let Some(body) = body {
-            request = request.body(body);
-        }
+        let mut request = Request::new(method, url);
+        *request.headers_mut() = headers;
+        *request.body_mut() = body.map(Body::from);
         let exchange = self.exchange(request);
         match tokio::time::timeout(self.total, exchange).await {
             Ok(reply) => reply,
@@ -120,8 +119,8 @@ impl Http {
         }
     }
 
-    async fn exchange(&self, request: RequestBuilder) -> Result<Reply, Broken> {
-        let mut response = request.send().await.map_err(broken)?;
+    async fn exchange(&self, request: Request) -> Result<Reply, Broken> {
+        let mut response = self.client.execute(request).await.map_err(broken)?;
         let too_long = || Broken {
             why: format!("the answer is longer than {} bytes", self.answer_bytes_max),
             again: false,

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fapo_core::call::{Completion, FinishReason, GenerateRequest, ProviderError};
+use fapo_core::message::Message;
 use fapo_core::model::{Model, Parameter};
 use fapo_core::policy::AuthScheme;
 use fapo_sandbox::CallSite;
 use reqwest::Url;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -124,9 +125,11 @@ impl Remote {
             query => format!("?{query}"),
         };
         let url = self.http.url(format!("{}{path}{query}", self.base))?;
-        let body = Bytes::from(serde_json::to_vec(&body).expect("JSON can be written"));
+        let body = written(&body, request);
         let mut headers = self.headers.clone();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+        for name in [CONTENT_TYPE, ACCEPT] {
+            headers.insert(name, HeaderValue::from_static(JSON));
+        }
         for (name, value) in of_format {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
@@ -198,6 +201,16 @@ impl Remote {
             },
         }
     }
+}
+
+/// Returns a request's body as it is posted.
+fn written(body: &Map<String, Value>, request: &GenerateRequest) -> Bytes {
+    // What is escaped takes a little more than the texts themselves.
+    let texts = request.messages.iter().flat_map(Message::texts);
+    let texts: usize = texts.map(str::len).sum();
+    let mut written = Vec::with_capacity(texts + texts / 16 + 512);
+    serde_json::to_writer(&mut written, body).expect("JSON can be written");
+    written.into()
 }
 
 /// Says of an answer that is as long as it may be that it was cut: a few that

@@ -106,14 +106,11 @@ pub(crate) trait Wire: Send + Sync {
 }
 
 impl Written {
-    /// Returns a request with the headers that every format has.
+    /// Returns a request without headers of its own.
     fn new(path: impl Into<String>, body: Map<String, Value>, left_out: Vec<Parameter>) -> Self {
         Self {
             path: path.into(),
-            headers: vec![
-                ("content-type", "application/json".into()),
-                ("accept", "application/json".into()),
-            ],
+            headers: Vec::new(),
             body,
             left_out,
         }

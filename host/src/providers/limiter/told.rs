@@ -40,8 +40,15 @@ pub(crate) struct Quota {
 impl Told {
     /// Reads what the headers of an answer tell; `now` is the time of day.
     pub(crate) fn read(headers: &HeaderMap, now: SystemTime) -> Self {
+        // Most servers tell of no quota, and their answers are not searched for each.
+        let tells = headers
+            .keys()
+            .any(|name| name.as_str().contains("ratelimit"));
         // Both families may be there: a proxy adds its own to the vendor's.
         let quota = |kind: &str| {
+            if !tells {
+                return None;
+            }
             let openai = |field: &str| format!("x-ratelimit-{field}-{kind}");
             let anthropic = |field: &str| format!("anthropic-ratelimit-{kind}-{field}");
             quota(headers, openai, now).or_else(|| quota(headers, anthropic, now))

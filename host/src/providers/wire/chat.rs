@@ -163,6 +163,9 @@ fn write_message(message: &Message) -> Result<Value, ProviderError> {
 /// Writes parts; a single text is written as the text alone, which is all that
 /// many servers read.
 fn write_content(content: &[ContentPart], takes_media: bool) -> Result<Value, ProviderError> {
+    if let [ContentPart::Text(text)] = content {
+        return Ok(text.as_str().into());
+    }
     let mut parts = Vec::new();
     for part in content {
         parts.push(match part {
