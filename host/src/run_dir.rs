@@ -5,6 +5,7 @@
 mod resumed;
 mod written;
 
+use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -88,11 +89,11 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn new(result: &ResultRow, timing: &TimingRow, calls: &[CallRow]) -> Self {
-        let mut lines = Self::default();
-        push(&mut lines.results, result);
-        push(&mut lines.timings, timing);
-        calls.iter().for_each(|row| push(&mut lines.calls, row));
-        lines
+        Self {
+            calls: written(calls),
+            timings: written(std::slice::from_ref(timing)),
+            results: written(std::slice::from_ref(result)),
+        }
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -100,9 +101,25 @@ impl Lines {
     }
 }
 
-fn push(lines: &mut Vec<u8>, row: &impl Serialize) {
-    serde_json::to_writer(&mut *lines, row).expect("records of plain data can be written");
-    lines.push(b'\n');
+thread_local! {
+    /// Where rows are written before anyone knows how long they are.
+    static ROWS: RefCell<Vec<u8>> = RefCell::default();
+}
+
+/// Bytes of it that are kept for the next rows.
+const ROWS_KEPT: usize = 1 << 20;
+
+/// Returns the lines of some rows, and no byte more than they take.
+fn written(rows: &[impl Serialize]) -> Vec<u8> {
+    ROWS.with_borrow_mut(|lines| {
+        lines.clear();
+        lines.shrink_to(ROWS_KEPT);
+        for row in rows {
+            serde_json::to_writer(&mut *lines, row).expect("records of plain data can be written");
+            lines.push(b'\n');
+        }
+        lines.as_slice().to_vec()
+    })
 }
 
 impl RunDir {
