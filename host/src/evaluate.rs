@@ -284,13 +284,14 @@ async fn run_case(plan: &Plan, case: &Case, repeat: u32, asked: Instant) -> Done
             used: Used::default(),
         },
     };
+    let trace = Arc::new(ran.trace);
     let scored = score(
         plan.scorer.as_ref(),
         &plan.profile,
         case,
         attempt,
         &ran.result,
-        &ran.trace,
+        &trace,
     )
     .await;
     let timing = TimingRow {
@@ -300,23 +301,16 @@ async fn run_case(plan: &Plan, case: &Case, repeat: u32, asked: Instant) -> Done
         wall_us: began.elapsed().as_micros() as u64,
         chain_cpu_us: ran.used.cpu_us,
         chain_memory_bytes: ran.used.memory_bytes,
-        step_timings: ran
-            .trace
+        step_timings: trace
             .visits
             .iter()
             .map(|v| (v.step.clone(), v.visit, v.span))
             .collect(),
-        call_timings: spans(&ran.trace.calls),
+        call_timings: spans(&trace.calls),
         ..TimingRow::default()
     };
-    let calls = CallRow::of(&case.id, repeat, Role::Chain, &ran.trace.calls).collect();
-    Done::new(
-        case,
-        (&ran.result, &ran.trace),
-        scored.as_ref(),
-        timing,
-        calls,
-    )
+    let calls = CallRow::of(&case.id, repeat, Role::Chain, &trace.calls).collect();
+    Done::new(case, (&ran.result, &trace), scored.as_ref(), timing, calls)
 }
 
 fn spans(calls: &[Call]) -> Vec<Span> {
@@ -332,13 +326,12 @@ pub(crate) async fn score(
     case: &Case,
     attempt: Attempt,
     result: &Result<Outcome, Failure>,
-    trace: &CaseTrace,
+    trace: &Arc<CaseTrace>,
 ) -> Option<GuestRun<Score>> {
     let scorer = scorer.filter(|_| case.is_labelled())?;
     let pipeline = Graded::Pipeline {
         outcome: result.as_ref().cloned().unwrap_or_default(),
-        visits: trace.visits.clone(),
-        calls: trace.calls.clone(),
+        trace: trace.clone(),
         profile: profile.to_owned(),
     };
     Some(scorer.score(case, pipeline, attempt).await)

@@ -219,6 +219,7 @@ impl Settled {
             max_workers: wanted.workers,
             capabilities: granted(Role::Chain),
             scorer_capabilities: granted(Role::Scorer),
+            scorer_without_calls: !wanted.grants.reads_calls,
             limits: wanted.grants.limits,
             rescored_from: None,
         }
@@ -429,31 +430,59 @@ pub(crate) fn write_reports(
 }
 
 /// Asks a scorer of every case whether it can be scored, and tells of each that cannot.
+///
+/// A few are asked about in one instance; of one that is refused there, another
+/// instance is asked, which has seen no other case.
 pub(crate) async fn validate(
     scorer: &Tenant,
     source: &Source,
     profile: &str,
     mut bad: impl FnMut(&Case, String),
 ) -> CommandResult<()> {
-    let mut cases = source.cases()?;
+    let mut cases = source.cases()?.filter(is_asked_about);
     let next = || {
-        let Some(case) = cases.by_ref().find(is_asked_about).transpose()? else {
-            return Ok(None);
-        };
+        let cases = few(&mut cases)?;
         let (tenant, profile) = (scorer.clone(), profile.to_owned());
-        Ok(Some(async move {
-            let attempt = Attempt::first(seed::of(case.id.as_str()));
-            let ran = tenant.validate_case(&case, &profile, attempt).await;
-            (case, ran.result.err())
+        Ok((!cases.is_empty()).then_some(async move {
+            let mut refused = Vec::new();
+            let mut left = &cases[..];
+            loop {
+                left = &left[tenant.count_valid(left, &profile).await..];
+                let [case, rest @ ..] = left else {
+                    return refused;
+                };
+                let attempt = Attempt::first(seed::of(case.id.as_str()));
+                let alone = tenant.validate_case(case, &profile, attempt).await;
+                refused.extend(alone.result.err().map(|why| (case.clone(), why)));
+                left = rest;
+            }
         }))
     };
-    in_order::each(scorer, next, |(case, failure)| {
-        if let Some(failure) = failure {
-            bad(&case, failure.message.to_string());
+    in_order::each(scorer, next, |refused| {
+        for (case, why) in refused {
+            bad(&case, why.message.to_string());
         }
         Ok(())
     })
     .await
+}
+
+/// The most cases that an instance is asked about, and the bytes after which
+/// there are enough of them.
+const FEW: usize = 32;
+const FEW_BYTES: usize = 256 << 10;
+
+/// Takes the next few cases.
+fn few(cases: &mut impl Iterator<Item = CommandResult<Case>>) -> CommandResult<Vec<Case>> {
+    let (mut few, mut bytes) = (Vec::new(), 0);
+    while few.len() < FEW && bytes < FEW_BYTES {
+        let Some(case) = cases.next().transpose()? else {
+            break;
+        };
+        bytes += case.context.len() + case.expected.len() + case.metadata.len();
+        few.push(case);
+    }
+    Ok(few)
 }
 
 /// Tells whether a scorer is asked about a row: one without an expected value

@@ -66,6 +66,39 @@ fn the_standard_scorer_grades_a_tenant_that_has_none() {
 }
 
 #[test]
+fn a_tenant_keeps_the_calls_of_a_case_from_its_scorer() {
+    let tenant = Tenant::new();
+    let with = tenant.json("eval", &[]);
+    let manifest = MANIFEST.to_owned() + "[metric]\nreads_calls = false\n";
+    tenant.file("tenant.toml", manifest);
+    let without = tenant.json("eval", &[]);
+    let record = |run: &Value| -> Value {
+        let config = std::fs::read(run_dir(run).join("run_config.json")).unwrap();
+        serde_json::from_slice::<Value>(&config).unwrap()["scorer_without_calls"].take()
+    };
+    assert_eq!(
+        (record(&with), record(&without)),
+        (Value::Null, true.into())
+    );
+    // With another course, the same scorer is another one.
+    let dirs = [run_dir(&with), run_dir(&without)];
+    let dirs = dirs.each_ref().map(|dir| dir.to_str().unwrap());
+    let compare = |how: &[&str]| {
+        tenant
+            .desk
+            .run(&[&["compare", dirs[0], dirs[1]], how].concat())
+    };
+    let refused = compare(&["--varies", "prompt"]);
+    assert_ne!(refused.code, Some(0));
+    assert!(
+        refused.err.contains("scorer_without_calls"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(compare(&["--exploratory"]).code, Some(0));
+}
+
+#[test]
 fn a_run_is_graded_again_without_asking_the_chains_model() {
     let tenant = Tenant::new();
     let run = tenant.json("eval", &["--out", "acme/evals/first", "--repeats", "2"]);

@@ -78,8 +78,7 @@ impl Range {
                 };
                 let graded = Graded::Pipeline {
                     outcome,
-                    visits: vec![],
-                    calls: vec![],
+                    trace: Arc::default(),
                     profile: String::new(),
                 };
                 let ran = tenant.score(&case, graded, Attempt::first(1)).await;

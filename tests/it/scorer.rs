@@ -12,7 +12,7 @@ use fapo_core::limits::Limits;
 use fapo_core::manifest::{Capability, Grants};
 use fapo_core::message::{ContentPart, Message, Speaker};
 use fapo_core::outcome::{FailureKind, Outcome};
-use fapo_core::trace::{ArtifactOperation, Call, CallBody, Span, Visit};
+use fapo_core::trace::{ArtifactOperation, Call, CallBody, CaseTrace, Span, Visit};
 use fapo_sandbox::sandbox::Sandbox;
 use fapo_sandbox::tenant::{Graded, Tenant};
 use fapo_sandbox::{Attempt, Imports};
@@ -46,8 +46,7 @@ fn pipeline(profile: &str) -> Graded {
     };
     Graded::Pipeline {
         outcome,
-        visits: vec![],
-        calls: vec![],
+        trace: Arc::default(),
         profile: profile.into(),
     }
 }
@@ -79,6 +78,25 @@ async fn a_row_that_cannot_be_scored_is_the_scorers_error() {
     assert_eq!(refused.kind, FailureKind::Error);
     let message = refused.message.as_str();
     assert!(message.contains("`expected` must be a text"), "{message}");
+    let rows = ["\"London\"", "\"Paris\"", "3", "\"Rome\""].map(case);
+    assert_eq!(tenant.count_valid(&rows, "").await, 2);
+    assert_eq!(tenant.count_valid(&rows[3..], "").await, 1);
+    assert_eq!(tenant.count_valid(&[], "").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_before_one_that_ends_the_instance_can_be_scored_all_the_same() {
+    let sandbox = fakes::sandbox();
+    let bytes = fapo_test_artifacts::bytes("hostile");
+    let component = sandbox.load(&bytes, &Limits::default()).await.unwrap();
+    let tenant = sandbox.tenant(component, Grants::default(), Imports::default());
+    let rows = ["scorer-course", "scorer-validate-panic", "scorer-course"].map(|attack| {
+        let row = format!(
+            r#"{{"case_id":"1","context":{{}},"expected":"x","metadata":{{"attack":"{attack}"}}}}"#
+        );
+        Case::from_json(&row).unwrap()
+    });
+    assert_eq!(tenant.count_valid(&rows, "").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,16 +196,12 @@ async fn a_scorer_is_handed_the_visits_and_the_calls_and_no_artifacts() {
     let sandbox = fakes::sandbox();
     let bytes = fapo_test_artifacts::bytes("hostile");
     let component = sandbox.load(&bytes, &Limits::default()).await.unwrap();
-    let tenant = sandbox.tenant(component, Grants::default(), Imports::default());
+    let tenant = sandbox.tenant(component.clone(), Grants::default(), Imports::default());
     let case = Case::from_json(
         r#"{"case_id":"1","context":{},"expected":"x","metadata":{"attack":"scorer-course"}}"#,
     )
     .unwrap();
-    let graded = Graded::Pipeline {
-        outcome: Outcome {
-            output_text: "London".into(),
-            diagnostics: vec![],
-        },
+    let trace = CaseTrace {
         visits: vec![Visit {
             step: "look".into(),
             visit: 1,
@@ -197,9 +211,17 @@ async fn a_scorer_is_handed_the_visits_and_the_calls_and_no_artifacts() {
             span: Span::default(),
         }],
         calls: calls(),
+        ..CaseTrace::default()
+    };
+    let graded = Graded::Pipeline {
+        outcome: Outcome {
+            output_text: "London".into(),
+            diagnostics: vec![],
+        },
+        trace: Arc::new(trace),
         profile: String::new(),
     };
-    let score = tenant.score(&case, graded, Attempt::first(1)).await;
+    let score = tenant.score(&case, graded.clone(), Attempt::first(1)).await;
     let feedback = score.result.unwrap().feedback;
     let feedback = feedback.as_str();
     for says in [
@@ -215,6 +237,16 @@ async fn a_scorer_is_handed_the_visits_and_the_calls_and_no_artifacts() {
     }
     assert!(!feedback.contains("notes.txt"), "{feedback}");
     assert_eq!(feedback.matches("visit: 2").count(), 4, "{feedback}");
+    let grants = Grants {
+        reads_calls: false,
+        ..Grants::default()
+    };
+    let tenant = sandbox.tenant(component, grants, Imports::default());
+    let score = tenant.score(&case, graded, Attempt::first(1)).await;
+    let feedback = score.result.unwrap().feedback;
+    let feedback = feedback.as_str();
+    assert!(feedback.contains("nothing there"), "{feedback}");
+    assert!(feedback.ends_with("calls=[]"), "{feedback}");
 }
 
 /// The scorer that ships with the host, as its build script left it.

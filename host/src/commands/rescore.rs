@@ -2,6 +2,7 @@
 
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fapo_core::artifact::{CallRow, Diagnostic, ResultRow, TimingRow};
 use fapo_core::budget::Amount;
@@ -212,11 +213,11 @@ impl Output {
         profile: &str,
     ) -> Done {
         let repeat = self.row.repeat;
-        let trace = CaseTrace {
+        let trace = Arc::new(CaseTrace {
             visits: self.row.visits(),
             calls: self.calls.iter().cloned().map(CallRow::into_call).collect(),
             ..CaseTrace::default()
-        };
+        });
         let ran: Result<Outcome, Failure> = match self.row.failure {
             Some(failure) => Err(failure),
             None => Ok(Outcome {

@@ -9,7 +9,7 @@ use fapo_core::budget::Amount;
 use fapo_core::case::Case;
 use fapo_core::outcome::{Failure, Outcome};
 use fapo_core::score::{Mean, Score};
-use fapo_core::trace::{Span, Visit};
+use fapo_core::trace::{CaseTrace, Span, Visit};
 use fapo_sandbox::tenant::Graded;
 use fapo_sandbox::{Attempt, Imports};
 use serde::{Deserialize, Serialize};
@@ -159,13 +159,16 @@ fn graded(written: Written, profile: String) -> Graded {
         replaced: false,
         span: Span::default(),
     };
+    let trace = CaseTrace {
+        visits: step_outputs.into_iter().map(visit).collect(),
+        ..CaseTrace::default()
+    };
     Graded::Pipeline {
         outcome: Outcome {
             output_text: text,
             diagnostics: vec![],
         },
-        visits: step_outputs.into_iter().map(visit).collect(),
-        calls: vec![],
+        trace: Arc::new(trace),
         profile,
     }
 }

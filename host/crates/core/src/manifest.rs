@@ -151,6 +151,8 @@ pub struct WrittenMetric {
     pub profile: Option<serde_json::Value>,
     /// The mean score at which an optimization may stop.
     pub target: Option<f64>,
+    /// Whether the scorer is handed the calls of a case; it is when it is not written.
+    pub reads_calls: Option<bool>,
 }
 
 /// `[capabilities]`, as written.
@@ -171,6 +173,8 @@ pub struct Grants {
     pub chain: BTreeSet<Capability>,
     /// Capabilities of the scorer.
     pub scorer: BTreeSet<Capability>,
+    /// Whether the scorer is handed the calls of a case.
+    pub reads_calls: bool,
     /// The limits of both.
     pub limits: Limits,
 }
@@ -329,6 +333,7 @@ impl Grants {
         Ok(Self {
             chain: settle(&manifest.capabilities.chain, Capability::ALL.into())?,
             scorer,
+            reads_calls: manifest.metric.reads_calls.unwrap_or(true),
             limits: Limits::resolve(&manifest.limits, &policy.limits)?,
         })
     }
@@ -347,6 +352,7 @@ impl Default for Grants {
         Self {
             chain: Capability::ALL.into(),
             scorer: BTreeSet::new(),
+            reads_calls: true,
             limits: Limits::default(),
         }
     }
@@ -418,6 +424,7 @@ mod tests {
         let silent =
             Grants::settle(&WrittenManifest::default(), &WrittenPolicy::default()).unwrap();
         assert!(silent.scorer.is_empty());
+        assert!(silent.reads_calls);
         let asking = Grants::settle(
             &asks(&[], &[Capability::Provider]),
             &WrittenPolicy::default(),

@@ -85,6 +85,9 @@ pub struct RunConfig {
     pub capabilities: Vec<Capability>,
     /// What the scorer was granted.
     pub scorer_capabilities: Vec<Capability>,
+    /// Whether the scorer was handed no calls of a case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scorer_without_calls: bool,
     /// What both may use.
     pub limits: Limits,
     /// Set on a run that graded the outputs of another one again.
@@ -201,6 +204,11 @@ impl RunConfig {
             Dimension::Scorer,
             "scoring_profile",
             self.scoring_profile.clone(),
+        );
+        fact(
+            Dimension::Scorer,
+            "scorer_without_calls",
+            self.scorer_without_calls.to_string(),
         );
         fact(
             Dimension::Structure,

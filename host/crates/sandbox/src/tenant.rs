@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use fapo_core::Untrusted;
 use fapo_core::case::{Case, CaseId};
@@ -11,7 +12,7 @@ use fapo_core::manifest::{Grants, Role};
 use fapo_core::outcome::{Failure, LimitHit, Outcome};
 use fapo_core::score::Score;
 use fapo_core::settings::Settings;
-use fapo_core::trace::{Call, CaseTrace, Visit};
+use fapo_core::trace::CaseTrace;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
@@ -95,11 +96,9 @@ pub enum Graded {
     Pipeline {
         /// What it made.
         outcome: Outcome,
-        /// The visits of its steps.
-        visits: Vec<Visit>,
-        /// The calls that it made. A scorer sees those of models, indexes and
-        /// tools, and no accesses of artifacts.
-        calls: Vec<Call>,
+        /// The visits of its steps, and the calls that it made. A scorer sees
+        /// those of models, indexes and tools, and no accesses of artifacts.
+        trace: Arc<CaseTrace>,
         /// The scorer's profile.
         profile: String,
     },
@@ -263,10 +262,44 @@ impl Tenant {
         .await
     }
 
+    /// Asks the scorer of cases one after the other, in one instance, whether
+    /// they can be scored. Returns how many can, up to the first that cannot.
+    ///
+    /// Whether that one cannot is for [`validate_case`](Self::validate_case) to
+    /// say: what an instance says after others, it may say because of them.
+    pub async fn count_valid(&self, cases: &[Case], profile: &str) -> usize {
+        let Some(first) = cases.first() else { return 0 };
+        let indices = self.scorer();
+        let (id, profile) = (first.id.clone(), profile.to_owned());
+        let cases: Vec<_> = cases.iter().map(convert::scored_case).collect();
+        // It outlives an instance that ends amid them.
+        let n_valid = Arc::new(AtomicUsize::new(0));
+        let counted = n_valid.clone();
+        self.run(
+            self.prepared(Role::Scorer, id, Attempt::first(0)),
+            Box::new(move |store, instance| {
+                Box::pin(async move {
+                    let scorer = indices.load(&mut *store, &instance).map_err(misfit)?;
+                    for case in &cases {
+                        let valid = scorer.call_validate_case(&mut *store, case, &profile);
+                        if valid.await?.is_err() {
+                            break;
+                        }
+                        counted.fetch_add(1, Relaxed);
+                    }
+                    Ok(Ok(()))
+                })
+            }),
+        )
+        .await;
+        n_valid.load(Relaxed)
+    }
+
     /// Asks the scorer for a grade.
     pub async fn score(&self, case: &Case, graded: Graded, attempt: Attempt) -> GuestRun<Score> {
         let indices = self.scorer();
         let bytes_max = self.binding.grants.limits.output_bytes_max;
+        let reads_calls = self.binding.grants.reads_calls;
         let (id, case) = (case.id.clone(), convert::scored_case(case));
         self.run(
             self.prepared(Role::Scorer, id, attempt),
@@ -281,14 +314,20 @@ impl Tenant {
                         }
                         Graded::Pipeline {
                             outcome,
-                            visits,
-                            calls,
+                            trace,
                             profile,
                         } => {
                             let outcome = convert::outcome_out(outcome);
-                            let steps: Vec<_> = visits.iter().map(convert::step_record).collect();
-                            let calls: Vec<_> =
-                                calls.iter().filter_map(convert::call_record).collect();
+                            let steps: Vec<_> =
+                                trace.visits.iter().map(convert::step_record).collect();
+                            let calls: Vec<_> = match reads_calls {
+                                true => trace
+                                    .calls
+                                    .iter()
+                                    .filter_map(convert::call_record)
+                                    .collect(),
+                                false => Vec::new(),
+                            };
                             scorer
                                 .call_score_pipeline_case(
                                     store, &case, &outcome, &steps, &calls, profile,

@@ -3261,7 +3261,8 @@ pub mod exports {
                 pub trait Guest {
                     /// Says whether a row can be scored at all under this profile. Called
                     /// before a run is paid for, so this is the place to refuse an expected
-                    /// value of the wrong shape, and a profile that cannot be used.
+                    /// value of the wrong shape, and a profile that cannot be used. An instance
+                    /// may be asked about several rows, one after the other.
                     #[allow(async_fn_in_trait)]
                     fn validate_case(
                         case: ScoredCase,
@@ -3276,8 +3277,9 @@ pub mod exports {
                     ) -> ::core::result::Result<Score, ScoreError>;
                     /// Grades an outcome with what led to it: the visits of steps, in the order
                     /// in which they began, and the calls, in the order in which they were
-                    /// made. Accesses of artifacts are not among the calls. A scorer that
-                    /// grades the answer alone does here what it does in `score-case`.
+                    /// made. Accesses of artifacts are not among the calls; a tenant whose
+                    /// `metric.reads_calls` is `false` hands none at all. A scorer that grades
+                    /// the answer alone does here what it does in `score-case`.
                     #[allow(async_fn_in_trait)]
                     fn score_pipeline_case(
                         case: ScoredCase,
