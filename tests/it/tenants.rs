@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::{Value, json};
 
 use crate::program::{Desk, Ran};
@@ -186,7 +187,7 @@ fn an_evaluation_leaves_fapos_artifacts_and_what_goes_beyond_them() {
 }
 
 #[test]
-fn the_same_answers_give_the_same_bytes_whatever_the_number_of_workers() {
+fn the_same_answers_give_the_same_bytes_whatever_the_number_of_workers_and_cores() {
     let tenant = Tenant::new();
     let bytes = |workers| {
         let dir = run_dir(&tenant.json("eval", &["--workers", workers, "--repeats", "3"]));
@@ -194,6 +195,14 @@ fn the_same_answers_give_the_same_bytes_whatever_the_number_of_workers() {
     };
     let one = bytes("1");
     assert_eq!(one, bytes("16"));
+    // What is started from here has one core, too.
+    let all = sched_getaffinity(None).unwrap();
+    let first = (0..CpuSet::MAX_CPU).find(|core| all.is_set(*core)).unwrap();
+    let mut single = CpuSet::new();
+    single.set(first);
+    sched_setaffinity(None, &single).unwrap();
+    assert_eq!(one, bytes("16"));
+    sched_setaffinity(None, &all).unwrap();
     let rows = String::from_utf8(one[0].clone()).unwrap();
     let repeats: Vec<_> = rows
         .lines()
