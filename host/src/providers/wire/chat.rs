@@ -1,6 +1,8 @@
 //! Chat Completions, as OpenAI has them and many others after it: Azure, Gemini,
 //! Baseten, vLLM, llama.cpp, Ollama, containers in SageMaker.
 
+mod body;
+
 use fapo_core::call::{
     Choice, Completion, FinishReason, GenerateRequest, ProviderError, ToolChoice, Usage,
 };
@@ -8,6 +10,7 @@ use fapo_core::message::{ContentPart, Message, OpaquePart, Speaker, ToolCall};
 use fapo_core::model::{Model, Parameter};
 use serde_json::{Map, Value, json};
 
+use self::body::{Body, Counted, Offered};
 use super::media::{Kind, Media};
 use super::parameters::Parameters;
 use super::{
@@ -106,28 +109,27 @@ impl Wire for Chat {
     }
 
     fn read(&self, reply: &Reply) -> Result<Read, NoAnswer> {
-        let body = reply::answer(reply)?;
-        let choices = body["choices"].as_array().filter(|all| !all.is_empty());
-        let Some(choices) = choices else {
+        let body = Body::read(reply)?;
+        if body.choices.is_empty() {
             return Err(reply::malformed("the reply has no choices", reply));
-        };
+        }
         // A gateway whose model failed amid an answer says so in the choice.
-        if let Some(failed) = choices
-            .iter()
-            .find(|choice| reply::is_error(&choice["error"]))
-        {
-            return Err(NoAnswer::Refused(Refused::saying(reply, failed)));
+        let failed = |choice: &&Offered| reply::is_error(&choice.error);
+        if let Some(choice) = body.choices.iter().find(failed) {
+            let said = json!({"error": choice.error});
+            return Err(NoAnswer::Refused(Refused::saying(reply, &said)));
         }
-        if choices.iter().any(|choice| !choice["message"].is_object()) {
+        let choices: Option<_> = body.choices.into_iter().map(read_choice).collect();
+        let Some(choices) = choices else {
             return Err(reply::malformed("a choice has no message", reply));
-        }
+        };
         Ok(Read {
             completion: Completion {
-                model: reply::model(&body["model"]),
-                choices: choices.iter().map(read_choice).collect(),
-                usage: read_usage(&body["usage"]),
+                model: reply::model(&body.model),
+                choices,
+                usage: body.usage.as_ref().map(read_usage).unwrap_or_default(),
             },
-            served: reply::served(&reply.headers, &body["id"], &body["system_fingerprint"]),
+            served: reply::served(&reply.headers, &body.id, &body.system_fingerprint),
         })
     }
 }
@@ -258,10 +260,11 @@ fn write_tools(
     Ok(())
 }
 
-fn read_choice(choice: &Value) -> Choice {
-    let message = &choice["message"];
-    let mut text = read_text(&message["content"]);
-    let calls = message["tool_calls"].as_array().into_iter().flatten();
+/// Reads a choice; none where it has no message.
+fn read_choice(choice: Offered) -> Option<Choice> {
+    let message = choice.message?;
+    let mut text = read_text(message.content);
+    let calls = message.tool_calls.as_array().into_iter().flatten();
     let mut tool_calls = Vec::new();
     let mut extra = Map::new();
     for call in calls {
@@ -272,15 +275,15 @@ fn read_choice(choice: &Value) -> Choice {
         tool_calls.push(read);
     }
     // What calls were before there were several.
-    if tool_calls.is_empty() && message["function_call"].is_object() {
-        tool_calls.push(read_call(&json!({"function": message["function_call"]}), 0));
+    if tool_calls.is_empty() && message.function_call.is_object() {
+        tool_calls.push(read_call(&json!({"function": message.function_call}), 0));
     }
-    let mut finish_reason = reply::finish_reason(choice["finish_reason"].as_str());
+    let mut finish_reason = reply::finish_reason(choice.finish_reason.as_str());
     if finish_reason == FinishReason::Stop && !tool_calls.is_empty() {
         // A model that was told which tool to call says that it stopped.
         finish_reason = FinishReason::ToolCalls;
     }
-    if let Some(refusal) = message["refusal"].as_str().filter(|text| !text.is_empty()) {
+    if let Some(refusal) = message.refusal.as_str().filter(|text| !text.is_empty()) {
         text.push_str(refusal);
         finish_reason = FinishReason::ContentFilter;
     }
@@ -288,18 +291,18 @@ fn read_choice(choice: &Value) -> Choice {
         provider: PROVIDER.into(),
         data: Value::Object(extra).to_string().into(),
     });
-    Choice {
+    Some(Choice {
         text: text.into(),
         tool_calls,
         finish_reason,
         opaque: opaque.into_iter().collect(),
-    }
+    })
 }
 
 /// Returns the text of an answer, which some write in parts.
-fn read_text(content: &Value) -> String {
+fn read_text(content: Value) -> String {
     match content {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text,
         Value::Array(parts) => {
             let texts = parts.iter().filter(|part| part["type"] == "text");
             texts.filter_map(|part| part["text"].as_str()).collect()
@@ -328,21 +331,21 @@ fn read_call(call: &Value, nth: usize) -> ToolCall {
 
 /// Reads usage. Where the total is more than its two parts, as with Gemini and
 /// xAI, what is missing is reasoning that they do not count as output.
-fn read_usage(usage: &Value) -> Usage {
-    let input = reply::count(&usage["prompt_tokens"]);
-    let written = reply::count(&usage["completion_tokens"]);
-    let total = reply::count(&usage["total_tokens"]);
-    let reasoning = reply::count(&usage["completion_tokens_details"]["reasoning_tokens"]);
+fn read_usage(usage: &Counted) -> Usage {
+    let input = reply::count(&usage.prompt_tokens);
+    let written = reply::count(&usage.completion_tokens);
+    let total = reply::count(&usage.total_tokens);
+    let reasoning = reply::count(usage.reasoning_tokens());
     let hidden = match (input, written, total) {
         (Some(input), Some(written), Some(total)) => total.saturating_sub(input + written),
         _ => 0,
     };
     // A difference that the server counts as something else is not ours to explain.
     let hidden = reasoning.map_or(hidden, |told| if told == hidden { told } else { 0 });
-    let cached = reply::count(&usage["prompt_tokens_details"]["cached_tokens"]);
+    let cached = reply::count(usage.cached_tokens());
     reply::sane(Usage {
         input_tokens: input,
-        cached_input_tokens: cached.or_else(|| reply::count(&usage["prompt_cache_hit_tokens"])),
+        cached_input_tokens: cached.or_else(|| reply::count(&usage.prompt_cache_hit_tokens)),
         output_tokens: written.map(|written| written + hidden),
         reasoning_tokens: reasoning.or((hidden > 0).then_some(hidden)),
     })

@@ -23,15 +23,23 @@ const TOKENS_MAX: u32 = 100_000_000;
 /// been cut off.
 const UNTOLD: &str = "unknown";
 
-/// Returns the JSON of an answer from a server that promises JSON.
-pub(super) fn answer(reply: &Reply) -> Result<Value, NoAnswer> {
+/// Tells whether a reply is said to be an answer, and JSON.
+pub(super) fn is_json_answer(reply: &Reply) -> bool {
+    (200..300).contains(&reply.status) && is_json(reply)
+}
+
+fn is_json(reply: &Reply) -> bool {
     let content_type = reply.headers.get(CONTENT_TYPE);
-    let is_json = content_type.is_none_or(|value| {
+    content_type.is_none_or(|value| {
         let value = value.to_str().unwrap_or_default();
         let essence = value.split(';').next().unwrap_or_default().trim();
         essence.to_ascii_lowercase().ends_with("json")
-    });
-    if (200..300).contains(&reply.status) && !is_json {
+    })
+}
+
+/// Returns the JSON of an answer from a server that promises JSON.
+pub(super) fn answer(reply: &Reply) -> Result<Value, NoAnswer> {
+    if (200..300).contains(&reply.status) && !is_json(reply) {
         return Err(malformed("the reply's content type is not JSON", reply));
     }
     let value = answer_of_any_type(reply)?;

@@ -1,0 +1,212 @@
+//! The body of a reply, as far as anybody looks at it. Nearly all are as the
+//! format has them and are read at once; the others with more patience.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::super::{NoAnswer, Reply, reply};
+
+/// A body. What is not there is null.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Body {
+    pub(super) id: Value,
+    pub(super) model: Value,
+    pub(super) system_fingerprint: Value,
+    pub(super) choices: Vec<Offered>,
+    pub(super) usage: Option<Counted>,
+    error: Value,
+    #[serde(rename = "type")]
+    kind: Value,
+}
+
+/// A choice.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Offered {
+    /// None where it is no message.
+    pub(super) message: Option<Said>,
+    pub(super) finish_reason: Value,
+    pub(super) error: Value,
+}
+
+/// A message.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Said {
+    pub(super) content: Value,
+    pub(super) refusal: Value,
+    pub(super) tool_calls: Value,
+    pub(super) function_call: Value,
+}
+
+/// What was counted.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Counted {
+    pub(super) prompt_tokens: Value,
+    pub(super) completion_tokens: Value,
+    pub(super) total_tokens: Value,
+    pub(super) prompt_cache_hit_tokens: Value,
+    prompt_tokens_details: Option<OfPrompt>,
+    completion_tokens_details: Option<OfCompletion>,
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct OfPrompt {
+    cached_tokens: Value,
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct OfCompletion {
+    reasoning_tokens: Value,
+}
+
+impl Body {
+    /// Reads the body of a reply that is an answer.
+    pub(super) fn read(reply: &Reply) -> Result<Self, NoAnswer> {
+        // To the reader of records a list is one, too.
+        let is_record = reply.body.trim_ascii_start().starts_with(b"{");
+        if is_record
+            && reply::is_json_answer(reply)
+            && let Ok(body) = serde_json::from_slice::<Self>(&reply.body)
+            && !reply::is_error(&body.error)
+            && body.kind != "error"
+        {
+            return Ok(body);
+        }
+        reply::answer(reply).map(Self::of)
+    }
+
+    /// Takes from any JSON what is as it should be.
+    fn of(mut body: Value) -> Self {
+        Self {
+            id: take(&mut body, "id"),
+            model: take(&mut body, "model"),
+            system_fingerprint: take(&mut body, "system_fingerprint"),
+            choices: match take(&mut body, "choices") {
+                Value::Array(all) => all.into_iter().map(Offered::of).collect(),
+                _ => Vec::new(),
+            },
+            usage: Some(Counted::of(take(&mut body, "usage"))),
+            ..Self::default()
+        }
+    }
+}
+
+impl Offered {
+    fn of(mut choice: Value) -> Self {
+        Self {
+            message: Some(take(&mut choice, "message"))
+                .filter(Value::is_object)
+                .map(Said::of),
+            finish_reason: take(&mut choice, "finish_reason"),
+            error: take(&mut choice, "error"),
+        }
+    }
+}
+
+impl Said {
+    fn of(mut message: Value) -> Self {
+        Self {
+            content: take(&mut message, "content"),
+            refusal: take(&mut message, "refusal"),
+            tool_calls: take(&mut message, "tool_calls"),
+            function_call: take(&mut message, "function_call"),
+        }
+    }
+}
+
+impl Counted {
+    fn of(mut usage: Value) -> Self {
+        Self {
+            prompt_tokens: take(&mut usage, "prompt_tokens"),
+            completion_tokens: take(&mut usage, "completion_tokens"),
+            total_tokens: take(&mut usage, "total_tokens"),
+            prompt_cache_hit_tokens: take(&mut usage, "prompt_cache_hit_tokens"),
+            prompt_tokens_details: Some(OfPrompt {
+                cached_tokens: take(
+                    &mut take(&mut usage, "prompt_tokens_details"),
+                    "cached_tokens",
+                ),
+            }),
+            completion_tokens_details: Some(OfCompletion {
+                reasoning_tokens: take(
+                    &mut take(&mut usage, "completion_tokens_details"),
+                    "reasoning_tokens",
+                ),
+            }),
+        }
+    }
+
+    /// Returns how many tokens of the prompt came from a cache of the server.
+    pub(super) fn cached_tokens(&self) -> &Value {
+        let details = self.prompt_tokens_details.as_ref();
+        details.map_or(&Value::Null, |details| &details.cached_tokens)
+    }
+
+    /// Returns how many of the tokens written are reasoning.
+    pub(super) fn reasoning_tokens(&self) -> &Value {
+        let details = self.completion_tokens_details.as_ref();
+        details.map_or(&Value::Null, |details| &details.reasoning_tokens)
+    }
+}
+
+/// Takes a field out of a record.
+fn take(value: &mut Value, field: &str) -> Value {
+    value.get_mut(field).map(Value::take).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::HeaderMap;
+
+    fn reply(body: &str) -> Reply {
+        Reply {
+            status: 200,
+            headers: HeaderMap::new(),
+            body: body.to_owned().into(),
+        }
+    }
+
+    #[test]
+    fn who_reads_at_once_and_who_reads_with_patience_read_the_same() {
+        for body in [
+            r#"{"id": "1", "object": "x", "model": "m", "system_fingerprint": "f", "choices": [
+                {"index": 0, "message": {"role": "assistant", "content": "a", "refusal": null},
+                 "finish_reason": "stop", "logprobs": null}],
+                "usage": {"prompt_tokens": 3, "completion_tokens": 2.0, "total_tokens": "5",
+                 "prompt_tokens_details": {"cached_tokens": 1, "audio_tokens": 0},
+                 "completion_tokens_details": {"reasoning_tokens": 1}, "prompt_cache_hit_tokens": 1}}"#,
+            r#"{"choices": [{"message": {"content": ["parts"], "tool_calls": [{"id": 1}]}}, {}],
+                "usage": {"prompt_tokens": 1, "prompt_tokens_details": {}, "completion_tokens_details": {}}}"#,
+            r#"{"choices": [], "usage": {"prompt_tokens_details": {}, "completion_tokens_details": {}}}"#,
+        ] {
+            let mut at_once = Body::read(&reply(body)).unwrap();
+            let patient = Body::of(serde_json::from_str(body).unwrap());
+            at_once.error.take();
+            assert_eq!(at_once, patient, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_as_the_format_has_it_is_left_out() {
+        for body in [
+            r#"{"choices": {"0": {}}, "usage": []}"#,
+            r#"{"choices": "none", "usage": {"prompt_tokens_details": 1}}"#,
+            r#"{"choices": null}"#,
+            "7",
+            r#"[{"error": {"message": "no"}}]"#,
+        ] {
+            let body = Body::read(&reply(body)).unwrap();
+            assert!(body.choices.is_empty(), "{body:?}");
+            assert!(body.usage.unwrap().cached_tokens().is_null());
+        }
+        let body = r#"{"choices": [{"message": "text"}, {"message": null}, 3], "choices": [{"message": 1}]}"#;
+        let body = Body::read(&reply(body)).unwrap();
+        assert_eq!(body.choices, [Offered::default()]);
+    }
+}
