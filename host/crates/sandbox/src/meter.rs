@@ -140,7 +140,6 @@ pub(crate) struct Watched<F: Future> {
     here: Option<Charged<F>>,
     /// On the threads for those that are busy.
     away: Option<Waiting<Result<F::Output, Panicked>>>,
-    meter: Arc<CpuMeter>,
     threads: Arc<Threads>,
     deadline: Instant,
     /// Made when the guest waits for the first time: most never outlive a poll.
@@ -164,13 +163,12 @@ impl<F: Future> Watched<F> {
         future: F,
     ) -> Self {
         let guest = Charged {
-            meter: meter.clone(),
+            meter,
             future: Box::pin(future),
         };
         Self {
             here: Some(guest),
             away: None,
-            meter,
             threads,
             deadline: Instant::now() + wall,
             alarm: None,
@@ -189,10 +187,10 @@ where
         let this = &mut *self;
         let told = |ran: Result<_, _>| Poll::Ready(ran.map_err(|Panicked| Stopped::Panicked));
         if let Some(guest) = &mut this.here {
-            if let Poll::Ready(ran) = Pin::new(guest).poll(context) {
+            if let Poll::Ready(ran) = Pin::new(&mut *guest).poll(context) {
                 return told(ran);
             }
-            if this.meter.is_busy.load(Relaxed) {
+            if guest.meter.is_busy.load(Relaxed) {
                 let leaves = |guest| Waiting::on(&this.threads.busy, guest);
                 this.away = this.here.take().map(leaves);
             }
