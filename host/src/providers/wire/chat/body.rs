@@ -48,20 +48,8 @@ pub(super) struct Counted {
     pub(super) completion_tokens: Value,
     pub(super) total_tokens: Value,
     pub(super) prompt_cache_hit_tokens: Value,
-    prompt_tokens_details: Option<OfPrompt>,
-    completion_tokens_details: Option<OfCompletion>,
-}
-
-#[derive(Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-struct OfPrompt {
-    cached_tokens: Value,
-}
-
-#[derive(Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-struct OfCompletion {
-    reasoning_tokens: Value,
+    pub(super) prompt_tokens_details: Value,
+    pub(super) completion_tokens_details: Value,
 }
 
 impl Body {
@@ -126,31 +114,9 @@ impl Counted {
             completion_tokens: take(&mut usage, "completion_tokens"),
             total_tokens: take(&mut usage, "total_tokens"),
             prompt_cache_hit_tokens: take(&mut usage, "prompt_cache_hit_tokens"),
-            prompt_tokens_details: Some(OfPrompt {
-                cached_tokens: take(
-                    &mut take(&mut usage, "prompt_tokens_details"),
-                    "cached_tokens",
-                ),
-            }),
-            completion_tokens_details: Some(OfCompletion {
-                reasoning_tokens: take(
-                    &mut take(&mut usage, "completion_tokens_details"),
-                    "reasoning_tokens",
-                ),
-            }),
+            prompt_tokens_details: take(&mut usage, "prompt_tokens_details"),
+            completion_tokens_details: take(&mut usage, "completion_tokens_details"),
         }
-    }
-
-    /// Returns how many tokens of the prompt came from a cache of the server.
-    pub(super) fn cached_tokens(&self) -> &Value {
-        let details = self.prompt_tokens_details.as_ref();
-        details.map_or(&Value::Null, |details| &details.cached_tokens)
-    }
-
-    /// Returns how many of the tokens written are reasoning.
-    pub(super) fn reasoning_tokens(&self) -> &Value {
-        let details = self.completion_tokens_details.as_ref();
-        details.map_or(&Value::Null, |details| &details.reasoning_tokens)
     }
 }
 
@@ -203,7 +169,8 @@ mod tests {
         ] {
             let body = Body::read(&reply(body)).unwrap();
             assert!(body.choices.is_empty(), "{body:?}");
-            assert!(body.usage.unwrap().cached_tokens().is_null());
+            let usage = body.usage.unwrap();
+            assert!(usage.prompt_tokens_details["cached_tokens"].is_null());
         }
         let body = r#"{"choices": [{"message": "text"}, {"message": null}, 3], "choices": [{"message": 1}]}"#;
         let body = Body::read(&reply(body)).unwrap();
