@@ -36,6 +36,7 @@ use fapo_sandbox::Sandbox;
 use fapo_sandbox::compile::CompileError;
 use fapo_sandbox::sandbox::Component;
 
+use crate::cores;
 use crate::exit::{CommandError, CommandResult, Exit, file_error};
 use crate::report;
 
@@ -108,7 +109,7 @@ pub(crate) fn child_if_asked() -> Option<std::process::ExitCode> {
 
 /// The runtime that runs guests and serves their imports.
 fn runtime() -> CommandResult<tokio::runtime::Runtime> {
-    runtime_on(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+    runtime_on(cores::usable())
 }
 
 /// Tasks that run, at most, before sockets and timers are looked at. A guest

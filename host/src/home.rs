@@ -7,6 +7,7 @@ use fapo_core::policy::WrittenPolicy;
 use fapo_sandbox::compile::CodeStore;
 use fapo_sandbox::sandbox::{Sandbox, Setup};
 
+use crate::cores;
 use crate::exit::{CommandError, CommandResult, file_error};
 
 /// The directory of the operator.
@@ -92,8 +93,7 @@ impl Home {
 
     /// Sets up the sandbox of this process, with a thread for each core.
     pub(crate) fn sandbox(&self, stack_bytes_max: u64) -> CommandResult<Sandbox> {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.sandbox_on(cores, stack_bytes_max)
+        self.sandbox_on(cores::usable(), stack_bytes_max)
     }
 
     /// Sets up a sandbox with so many threads for guests that are busy.

@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 mod clock;
+mod cores;
 mod database;
 mod exit;
 mod home;

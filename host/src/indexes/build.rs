@@ -10,7 +10,6 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, Write};
-use std::num::NonZero;
 use std::path::Path;
 
 use fapo_core::Untrusted;
@@ -24,6 +23,7 @@ use super::rows::{BadRow, Batch, Id, Place};
 use super::site::Site;
 use super::threads::each_in_order;
 use super::{Recipe, recipe_digest};
+use crate::cores;
 use crate::exit::{CommandError, CommandResult};
 use crate::report::{Doing, counted};
 
@@ -41,10 +41,9 @@ const PIECE_BYTES: usize = 16 << 20;
 
 impl Default for How {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             // Each takes memory, and one thread cannot read for very many.
-            threads: cores.min(8),
+            threads: cores::usable().min(8),
             piece_bytes: PIECE_BYTES,
         }
     }

@@ -1,6 +1,5 @@
 //! `fapo-host index search`
 
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use fapo_core::Untrusted;
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 
 use super::DirArgs;
+use crate::cores;
 use crate::dataset::{Lines, Place};
 use crate::exit::{CommandError, CommandResult, Exit};
 use crate::indexes::{OpenIndex, each_in_order};
@@ -136,10 +136,7 @@ pub(super) fn run(args: &Args) -> CommandResult<Exit> {
     let k = args.k as usize;
     match &args.queries {
         Some(queries) => {
-            let threads = args.threads.map_or_else(
-                || std::thread::available_parallelism().map_or(1, NonZero::get),
-                usize::from,
-            );
+            let threads = args.threads.map_or_else(cores::usable, usize::from);
             let batch = Batch {
                 index: &index,
                 k,
