@@ -7,7 +7,7 @@ mod written;
 
 use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -72,8 +72,22 @@ pub(crate) struct RunDir {
 
 /// A file that grows, and what is still to be written of it.
 struct Appended {
+    name: &'static str,
     file: File,
     pending: Vec<u8>,
+    /// Of what is written: nobody reads it again for that.
+    digest: Sha256,
+    bytes: u64,
+}
+
+impl Appended {
+    fn write_out(&mut self) -> io::Result<()> {
+        self.file.write_all(&self.pending)?;
+        self.digest.update(&self.pending);
+        self.bytes += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
 }
 
 /// The lines of one row's case, ready to be appended.
@@ -171,7 +185,7 @@ impl RunDir {
             ))
             .hint("wait for it, or name another directory with `--out`"));
         }
-        let open = |name: &str| {
+        let open = |name| {
             let path = path.join(name);
             let file = OpenOptions::new()
                 .read(true)
@@ -180,8 +194,11 @@ impl RunDir {
                 .open(&path)
                 .map_err(|error| file_error("write", &path, error))?;
             Ok(Appended {
+                name,
                 file,
                 pending: Vec::new(),
+                digest: Sha256::new(),
+                bytes: 0,
             })
         };
         Ok(Self {
@@ -218,10 +235,9 @@ impl RunDir {
 
     /// Writes out what is still in memory.
     pub(crate) fn flush(&mut self) -> CommandResult<()> {
-        for Appended { file, pending } in &mut self.files {
-            file.write_all(pending)
+        for file in &mut self.files {
+            file.write_out()
                 .map_err(|error| file_error("write to", &self.path, error))?;
-            pending.clear();
         }
         self.flushed = Instant::now();
         Ok(())
@@ -244,41 +260,34 @@ impl RunDir {
     }
 
     /// Ends the run with the digests of all that it left.
-    pub(crate) fn seal(self) -> CommandResult<()> {
+    pub(crate) fn seal(mut self) -> CommandResult<()> {
         #[derive(Serialize)]
         struct Entry {
             file: &'static str,
             bytes: u64,
             sha256: String,
         }
+        self.flush()?;
         let mut entries = Vec::new();
         for name in [CONFIG, RESULTS, CALLS, TIMINGS, COST, SUMMARY, REPORT] {
-            let path = self.path.join(name);
-            let (bytes, sha256) =
-                digest_of(&path).map_err(|error| file_error("read", &path, error))?;
+            let appended = self.files.iter().find(|file| file.name == name);
+            let (bytes, digest) = match appended {
+                Some(file) => (file.bytes, file.digest.clone().finalize()),
+                None => {
+                    let path = self.path.join(name);
+                    let text = fs::read(&path).map_err(|error| file_error("read", &path, error))?;
+                    (text.len() as u64, Sha256::digest(&text))
+                }
+            };
             entries.push(Entry {
                 file: name,
                 bytes,
-                sha256,
+                sha256: hex(&digest.into()),
             });
         }
         self.put(MANIFEST, &entries)?;
         let lock = self.path.join(LOCK);
         fs::remove_file(&lock).map_err(|error| file_error("remove", &lock, error))
-    }
-}
-
-fn digest_of(path: &Path) -> io::Result<(u64, String)> {
-    let mut file = File::open(path)?;
-    let (mut digest, mut bytes) = (Sha256::new(), 0);
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok((bytes, hex(&digest.finalize().into())));
-        }
-        bytes += read as u64;
-        digest.update(&buffer[..read]);
     }
 }
 

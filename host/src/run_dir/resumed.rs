@@ -1,15 +1,15 @@
 //! Going on with a run: where its rows end, and what they came to.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, BufReader, Seek};
 use std::path::Path;
 
 use fapo_core::artifact::{CallRow, ResultRow, TimingRow};
 use fapo_core::case::CaseId;
+use sha2::Digest;
 
-use super::{RESULTS, RunDir, TIMINGS};
+use super::{Appended, RESULTS, RunDir, TIMINGS};
 use crate::exit::{CommandError, CommandResult, file_error};
 use crate::tally::Tally;
 
@@ -48,7 +48,7 @@ impl RunDir {
         let mut finished = Finished::default();
         let [calls, timings, results] = &mut dir.files;
         let io = |error| file_error("read", path, error);
-        cut(&mut results.file, |line| {
+        cut(results, |line| {
             let row: Option<ResultRow> = serde_json::from_slice(line).ok();
             // What the world failed is asked again, and all after it comes from
             // the journal.
@@ -61,7 +61,7 @@ impl RunDir {
         })
         .map_err(io)?;
         let mut n_timings = 0;
-        cut(&mut timings.file, |line| {
+        cut(timings, |line| {
             let row: Option<TimingRow> = serde_json::from_slice(line).ok();
             row.filter(|_| n_timings < finished.n_rows())
                 .is_some_and(|row| {
@@ -71,7 +71,7 @@ impl RunDir {
                 })
         })
         .map_err(io)?;
-        cut(&mut calls.file, |line| {
+        cut(calls, |line| {
             let row: Option<CallRow> = serde_json::from_slice(line).ok();
             row.filter(|row| finished.has(&row.case_id, row.repeat))
                 .is_some_and(|row| {
@@ -93,18 +93,25 @@ impl RunDir {
 
 /// Keeps the lines of a file up to the first that is not wanted, and stands at
 /// their end.
-fn cut(file: &mut File, mut keep: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+fn cut(appended: &mut Appended, mut keep: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    let Appended {
+        file,
+        digest,
+        bytes,
+        ..
+    } = appended;
     file.seek(io::SeekFrom::Start(0))?;
     let mut reader = BufReader::new(&*file);
-    let (mut line, mut kept) = (Vec::new(), 0);
+    let mut line = Vec::new();
     loop {
         line.clear();
         let read = reader.read_until(b'\n', &mut line)?;
         if read == 0 || line.last() != Some(&b'\n') || !keep(&line) {
             break;
         }
-        kept += read as u64;
+        digest.update(&line);
+        *bytes += read as u64;
     }
-    file.set_len(kept)?;
+    file.set_len(*bytes)?;
     file.seek(io::SeekFrom::End(0)).map(|_| ())
 }
