@@ -199,7 +199,7 @@ impl VisitRow {
             rows.push(Self {
                 step: visit.step.clone(),
                 visit: visit.visit,
-                output: visit.output.clone().filter(|_| !last),
+                output: visit.output.as_ref().filter(|_| !last).cloned(),
                 last,
                 failure: visit.failure.clone(),
                 replaced: visit.replaced,
