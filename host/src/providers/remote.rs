@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fapo_core::call::{Completion, FinishReason, GenerateRequest, ProviderError};
-use fapo_core::message::Message;
 use fapo_core::model::{Model, Parameter};
 use fapo_core::policy::AuthScheme;
 use fapo_sandbox::CallSite;
@@ -23,7 +22,7 @@ use super::retry::{self, Again};
 use super::secret::Scrub;
 use super::sign::{self, Account, Post, Service};
 use super::wire::refused::error_of;
-use super::wire::{NoAnswer, Reply, Wire, Written};
+use super::wire::{NoAnswer, Reply, Wire};
 use crate::clock;
 
 const JSON: &str = "application/json";
@@ -112,20 +111,15 @@ impl Remote {
         request: &GenerateRequest,
         left_out: &mut Vec<Parameter>,
     ) -> Result<(Url, HeaderMap, Bytes), ProviderError> {
-        let Written {
-            path,
-            headers: of_format,
-            mut body,
-            left_out: without,
-        } = self.wire.write(request, &self.model)?;
-        *left_out = without;
-        body.extend(self.body.clone());
+        let mut written = self.wire.write(request, &self.model)?;
+        *left_out = std::mem::take(&mut written.left_out);
+        let (path, of_format) = (&written.path, std::mem::take(&mut written.headers));
         let query = match self.query.as_str() {
             "" => String::new(),
             query => format!("?{query}"),
         };
         let url = self.http.url(format!("{}{path}{query}", self.base))?;
-        let body = written(&body, request);
+        let body = Bytes::from(written.json(&self.body));
         let mut headers = self.headers.clone();
         for name in [CONTENT_TYPE, ACCEPT] {
             headers.insert(name, HeaderValue::from_static(JSON));
@@ -201,16 +195,6 @@ impl Remote {
             },
         }
     }
-}
-
-/// Returns a request's body as it is posted.
-fn written(body: &Map<String, Value>, request: &GenerateRequest) -> Bytes {
-    // What is escaped takes a little more than the texts themselves.
-    let texts = request.messages.iter().flat_map(Message::texts);
-    let texts: usize = texts.map(str::len).sum();
-    let mut written = Vec::with_capacity(texts + texts / 16 + 512);
-    serde_json::to_writer(&mut written, body).expect("JSON can be written");
-    written.into()
 }
 
 /// Says of an answer that is as long as it may be that it was cut: a few that

@@ -36,6 +36,9 @@ pub(crate) struct Written {
     /// Headers of the format; keys are not among them.
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Map<String, Value>,
+    /// The messages as JSON, under their name, where they are no part of `body`:
+    /// they are nearly all of a request, and need not be values before.
+    pub(crate) messages: Option<(&'static str, Vec<u8>)>,
     /// Parameters that were given, and that the model or the format does not take.
     pub(crate) left_out: Vec<Parameter>,
 }
@@ -112,8 +115,27 @@ impl Written {
             path: path.into(),
             headers: Vec::new(),
             body,
+            messages: None,
             left_out,
         }
+    }
+
+    /// Returns the body as it is sent, with fields that every request has.
+    pub(crate) fn json(self, fields: &Map<String, Value>) -> Vec<u8> {
+        let mut body = self.body;
+        body.extend(fields.clone());
+        let messages = self.messages.filter(|(name, _)| !body.contains_key(*name));
+        let bytes = messages.as_ref().map_or(0, |(_, messages)| messages.len());
+        let mut written = Vec::with_capacity(bytes + 512);
+        serde_json::to_writer(&mut written, &body).expect("JSON can be written");
+        if let Some((name, messages)) = messages {
+            written.pop();
+            let comma = if body.is_empty() { "" } else { "," };
+            written.extend_from_slice(format!("{comma}\"{name}\":").as_bytes());
+            written.extend_from_slice(&messages);
+            written.push(b'}');
+        }
+        written
     }
 }
 

@@ -8,6 +8,7 @@ use fapo_core::call::{
 };
 use fapo_core::message::{ContentPart, Message, OpaquePart, Speaker, ToolCall};
 use fapo_core::model::{Model, Parameter};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use self::body::{Body, Counted, Offered};
@@ -24,6 +25,9 @@ const PROVIDER: &str = "chat";
 
 /// The field of a call for what the format itself does not know.
 const EXTRA: &str = "extra_content";
+
+/// About how many fields a request has, for one allocation instead of several.
+const FIELDS: usize = 12;
 
 /// Chat Completions, at some server's place for them.
 #[derive(Clone, Copy, Debug)]
@@ -62,15 +66,15 @@ impl Wire for Chat {
     }
 
     fn write(&self, request: &GenerateRequest, model: &Model) -> Result<Written, ProviderError> {
-        let mut body = Map::new();
+        let mut body = Map::with_capacity(FIELDS);
         if self.names_model {
             body.insert("model".into(), model.name.as_str().into());
         }
         if request.messages.is_empty() {
             return Err(invalid("there is no message"));
         }
-        let messages: Result<_, _> = request.messages.iter().map(write_message).collect();
-        body.insert("messages".into(), Value::Array(messages?));
+        let messages: Result<Vec<_>, _> = request.messages.iter().map(Said::of).collect();
+        let messages = written(&messages?, request);
         if let Some(max_tokens) = request.params.max_tokens {
             // A model that reasons counts what it does not show, and refuses
             // the word that means the shown text alone.
@@ -105,7 +109,10 @@ impl Wire for Chat {
         }
         write_tools(&mut body, request)?;
         let path = path_of(self.path, &model.name);
-        Ok(Written::new(path, body, parameters.left_out()))
+        Ok(Written {
+            messages: Some(("messages", messages)),
+            ..Written::new(path, body, parameters.left_out())
+        })
     }
 
     fn read(&self, reply: &Reply) -> Result<Read, NoAnswer> {
@@ -119,10 +126,12 @@ impl Wire for Chat {
             let said = json!({"error": choice.error});
             return Err(NoAnswer::Refused(Refused::saying(reply, &said)));
         }
-        let choices: Option<_> = body.choices.into_iter().map(read_choice).collect();
-        let Some(choices) = choices else {
-            return Err(reply::malformed("a choice has no message", reply));
-        };
+        // In a list of their own: that of the reply is many times as large.
+        let mut choices = Vec::with_capacity(body.choices.len());
+        for choice in body.choices {
+            let choice = read_choice(choice);
+            choices.push(choice.ok_or_else(|| reply::malformed("a choice has no message", reply))?);
+        }
         Ok(Read {
             completion: Completion {
                 model: reply::model(&body.model),
@@ -134,59 +143,92 @@ impl Wire for Chat {
     }
 }
 
-fn write_message(message: &Message) -> Result<Value, ProviderError> {
-    let content = &message.content;
-    Ok(match message.role {
-        Speaker::System => json!({"role": "system", "content": write_content(content, false)?}),
-        Speaker::User => json!({"role": "user", "content": write_content(content, true)?}),
-        Speaker::Tool => {
-            let id = call_answered(message)?;
-            json!({"role": "tool", "tool_call_id": id, "content": write_content(content, false)?})
-        }
-        Speaker::Assistant => {
-            let text = write_content(content, false)?;
-            let extra = extra_of(content)?;
-            let calls: Vec<_> = message
-                .tool_calls
-                .iter()
-                .map(|call| write_call(call, &extra))
-                .collect();
-            match (calls.is_empty(), text == "") {
-                (true, _) => json!({"role": "assistant", "content": text}),
-                (false, true) => json!({"role": "assistant", "content": null, "tool_calls": calls}),
-                (false, false) => {
-                    json!({"role": "assistant", "content": text, "tool_calls": calls})
-                }
-            }
-        }
-    })
+/// A message in the words of the format.
+#[derive(Serialize)]
+struct Said<'a> {
+    role: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+    content: Content<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Value>,
 }
 
-/// Writes parts; a single text is written as the text alone, which is all that
-/// many servers read.
-fn write_content(content: &[ContentPart], takes_media: bool) -> Result<Value, ProviderError> {
-    if let [ContentPart::Text(text)] = content {
-        return Ok(text.as_str().into());
-    }
-    let mut parts = Vec::new();
-    for part in content {
-        parts.push(match part {
-            ContentPart::Text(text) => json!({"type": "text", "text": text}),
-            ContentPart::Media { media_type, data } => {
-                let media = Media::of(media_type.as_str(), data)?;
-                match takes_media {
-                    true => write_media(&media)?,
-                    false => return Err(media.not_taken("Chat Completions")),
+/// What a message says; a single text is written as the text alone, which is
+/// all that many servers read.
+#[derive(PartialEq, Serialize)]
+#[serde(untagged)]
+enum Content<'a> {
+    Text(&'a str),
+    Parts(Vec<Value>),
+    Nothing,
+}
+
+impl<'a> Said<'a> {
+    fn of(message: &'a Message) -> Result<Self, ProviderError> {
+        let role = match message.role {
+            Speaker::System => "system",
+            Speaker::User => "user",
+            Speaker::Tool => "tool",
+            Speaker::Assistant => "assistant",
+        };
+        let mut said = Self {
+            role,
+            tool_call_id: None,
+            content: Content::of(&message.content, message.role == Speaker::User)?,
+            tool_calls: Vec::new(),
+        };
+        match message.role {
+            Speaker::System | Speaker::User => {}
+            Speaker::Tool => said.tool_call_id = Some(call_answered(message)?.as_str()),
+            Speaker::Assistant => {
+                let extra = extra_of(&message.content)?;
+                let calls = message.tool_calls.iter();
+                said.tool_calls = calls.map(|call| write_call(call, &extra)).collect();
+                if !said.tool_calls.is_empty() && said.content == Content::Text("") {
+                    said.content = Content::Nothing;
                 }
             }
-            ContentPart::Opaque(_) => continue,
-        });
+        }
+        Ok(said)
     }
-    Ok(match &mut parts[..] {
-        [] => "".into(),
-        [one] if one["type"] == "text" => one["text"].take(),
-        _ => Value::Array(parts),
-    })
+}
+
+impl<'a> Content<'a> {
+    fn of(content: &'a [ContentPart], takes_media: bool) -> Result<Self, ProviderError> {
+        let is_shown = |part: &&ContentPart| !matches!(part, ContentPart::Opaque(_));
+        let mut shown = content.iter().filter(is_shown);
+        match (shown.next(), shown.next()) {
+            (None, _) => return Ok(Self::Text("")),
+            (Some(ContentPart::Text(text)), None) => return Ok(Self::Text(text.as_str())),
+            _ => {}
+        }
+        let mut parts = Vec::new();
+        for part in content {
+            parts.push(match part {
+                ContentPart::Text(text) => json!({"type": "text", "text": text}),
+                ContentPart::Media { media_type, data } => {
+                    let media = Media::of(media_type.as_str(), data)?;
+                    match takes_media {
+                        true => write_media(&media)?,
+                        false => return Err(media.not_taken("Chat Completions")),
+                    }
+                }
+                ContentPart::Opaque(_) => continue,
+            });
+        }
+        Ok(Self::Parts(parts))
+    }
+}
+
+/// Writes a request's messages.
+fn written(messages: &[Said<'_>], request: &GenerateRequest) -> Vec<u8> {
+    // What is escaped takes a little more than the texts themselves.
+    let texts = request.messages.iter().flat_map(Message::texts);
+    let texts: usize = texts.map(str::len).sum();
+    let mut written = Vec::with_capacity(texts + texts / 16 + 128 * messages.len());
+    serde_json::to_writer(&mut written, messages).expect("JSON can be written");
+    written
 }
 
 fn write_media(media: &Media<'_>) -> Result<Value, ProviderError> {

@@ -33,7 +33,8 @@ fn is_json(reply: &Reply) -> bool {
     content_type.is_none_or(|value| {
         let value = value.to_str().unwrap_or_default();
         let essence = value.split(';').next().unwrap_or_default().trim();
-        essence.to_ascii_lowercase().ends_with("json")
+        let end = essence.len().saturating_sub("json".len());
+        essence.as_bytes()[end..].eq_ignore_ascii_case(b"json")
     })
 }
 

@@ -18,7 +18,7 @@ use fapo_core::call::{
 use fapo_core::message::{ContentPart, Message, OpaquePart, Speaker, ToolCall, ToolDefinition};
 use fapo_core::model::{Model, Parameter};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{NoAnswer, Read, Refused, Reply, Wire, Written};
 use crate::providers::models;
@@ -142,7 +142,11 @@ fn write(wire: &dyn Wire, request: &GenerateRequest, name: &str) -> Written {
 
 /// Returns a body as it is sent.
 fn body(wire: &dyn Wire, request: &GenerateRequest, name: &str) -> Value {
-    Value::Object(write(wire, request, name).body)
+    sent(write(wire, request, name))
+}
+
+fn sent(written: Written) -> Value {
+    serde_json::from_slice(&written.json(&Map::new())).unwrap()
 }
 
 fn is_invalid(wire: &dyn Wire, request: &GenerateRequest, name: &str) -> bool {

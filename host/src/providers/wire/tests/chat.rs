@@ -44,7 +44,7 @@ fn a_request_has_the_words_of_the_format() {
     assert_eq!(written.path, "/chat/completions");
     assert_eq!(written.left_out, [Parameter::ReasoningEffort]);
     assert_eq!(
-        Value::Object(written.body),
+        sent(written),
         json!({
             "model": "gpt-4o",
             "messages": [
@@ -61,11 +61,30 @@ fn a_request_has_the_words_of_the_format() {
 }
 
 #[test]
+fn a_field_of_every_request_stands_in_the_place_of_the_formats_own() {
+    let sent = |chat: &Chat, fields: Value| -> Value {
+        let fields = fields.as_object().unwrap();
+        serde_json::from_slice(&write(chat, &hello(), "m").json(fields)).unwrap()
+    };
+    let hello = body(CHAT, &hello(), "m")["messages"].take();
+    assert_eq!(
+        sent(&Chat::OPENAI, json!({"model": "other", "user": "me"})),
+        json!({"model": "other", "user": "me", "messages": hello})
+    );
+    assert_eq!(
+        sent(&Chat::DEPLOYMENT, json!({})),
+        json!({"messages": hello})
+    );
+    let own = json!({"messages": []});
+    assert_eq!(sent(&Chat::DEPLOYMENT, own.clone()), own);
+}
+
+#[test]
 fn a_model_that_reasons_gets_its_own_limit_and_no_advice_on_sampling() {
     let written = write(CHAT, &tuned(), "gpt-5-mini");
     let sampling = [Parameter::Temperature, Parameter::TopP, Parameter::Stop];
     assert_eq!(written.left_out, sampling);
-    let body = Value::Object(written.body);
+    let body = sent(written);
     assert_eq!(body["max_completion_tokens"], 64);
     assert_eq!(body["reasoning_effort"], "low");
     for name in ["max_tokens", "temperature", "top_p", "stop"] {
@@ -99,7 +118,7 @@ fn where_a_request_goes_is_data() {
     ] {
         let written = write(&chat, &hello(), "my/own");
         assert_eq!(written.path, path);
-        assert_eq!(written.body.contains_key("model"), named);
+        assert_eq!(sent(written).get("model").is_some(), named);
     }
 }
 

@@ -34,7 +34,7 @@ fn a_request_has_the_words_of_the_format() {
     );
     assert_eq!(written.left_out, [Parameter::Seed]);
     assert_eq!(
-        Value::Object(written.body),
+        sent(written),
         json!({
             "system": [{"text": "Be brief."}],
             "messages": [{"role": "user", "content": [{"text": "Hello?"}]}],

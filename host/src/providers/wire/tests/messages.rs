@@ -41,7 +41,7 @@ fn a_request_has_the_words_of_the_format() {
     );
     assert_eq!(written.left_out, [Parameter::Seed]);
     assert_eq!(
-        Value::Object(written.body),
+        sent(written),
         json!({
             "model": "claude-sonnet-4-6",
             "max_tokens": 64,

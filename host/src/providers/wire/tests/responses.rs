@@ -57,7 +57,7 @@ fn a_request_has_the_words_of_the_format() {
     let left_out = [Parameter::Stop, Parameter::Seed, Parameter::ReasoningEffort];
     assert_eq!(written.left_out, left_out);
     assert_eq!(
-        Value::Object(written.body),
+        sent(written),
         json!({
             "model": "gpt-4.1",
             "instructions": "Be brief.",

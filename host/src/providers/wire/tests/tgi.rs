@@ -9,7 +9,7 @@ fn a_request_has_the_words_of_the_format() {
     assert_eq!(written.path, "/endpoints/my-endpoint/invocations");
     assert_eq!(written.left_out, [Parameter::ReasoningEffort]);
     assert_eq!(
-        Value::Object(written.body),
+        sent(written),
         json!({
             "inputs": "System: Be brief.\n\nUser: Hello?\n\nAssistant:",
             "parameters": {
