@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use fapo_core::call::{Found, Passage, RetrievalError, SearchRequest};
+use fapo_core::call::{Found, RetrievalError, SearchRequest};
 use fapo_core::run::{CorpusRecord, IndexRecord};
 use fapo_sandbox::CallSite;
 use fapo_sandbox::imports::{Answer, Retriever};
@@ -224,10 +224,10 @@ impl Retriever for Searches {
         if self.elsewhere.contains(name) {
             return self.server.search(site, request);
         }
-        let answer = if let Some(own) = self.own.get(name).filter(|_| name != ANY) {
+        let found = if let Some(own) = self.own.get(name).filter(|_| name != ANY) {
             own.search(&request)
         } else if self.stand_ins.contains(name) {
-            Ok(stand_in::passages(request.k))
+            Ok(stand_in::passages(request.k)).into()
         } else if let Some(any) = &self.any {
             any.search(&request)
         } else {
@@ -235,9 +235,9 @@ impl Retriever for Searches {
             const SHOWN_CHARS: usize = 64;
             let asked = request.index.cut(SHOWN_CHARS);
             let why = format!("`{asked}` is no index of this run: it has {}", self.names);
-            Err(RetrievalError::UnknownIndex(why.into()))
+            Err(RetrievalError::UnknownIndex(why.into())).into()
         };
-        Box::pin(ready(answer.into()))
+        Box::pin(ready(found))
     }
 }
 
@@ -252,11 +252,11 @@ struct Own {
 impl Own {
     /// Searches. An index that is damaged is the world's failure: what the chain
     /// would make of no passages says nothing of the chain.
-    fn search(&self, request: &SearchRequest) -> Result<Vec<Passage>, RetrievalError> {
+    fn search(&self, request: &SearchRequest) -> Found {
         let found = self
             .index
             .search(request.query.as_str(), request.k as usize);
-        found.map_err(|error| {
+        let answer = found.map_err(|error| {
             // Where it lies is not for the guest to know.
             if !self.is_told.swap(true, Relaxed) {
                 report::note(&format!(
@@ -266,7 +266,11 @@ impl Own {
             }
             let why = format!("the index `{}`: {error}", request.index.cut(64));
             RetrievalError::Unavailable(why.into())
-        })
+        });
+        Found {
+            is_own: true,
+            ..answer.into()
+        }
     }
 }
 

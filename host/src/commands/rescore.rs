@@ -74,6 +74,7 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
         ))
         .hint("grade outputs against the cases that they were made of, or run anew"));
     }
+    check_passages(&written, &tenant)?;
     let profile = tenant.profile(&config);
     let provider = tenant.provider(args.provider.as_deref(), &config)?;
     let asking = tenant.asking(args.choices.clone(), config.budgets);
@@ -101,6 +102,7 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
             run_id: dir.name(),
             scorer: Some(scorer.record(0)),
             scoring_profile: profile.clone(),
+            scorer_without_calls: !tenant.grants.reads_calls,
             rescored_from: Some(of.run_id.clone()),
             ..of.clone()
         };
@@ -177,6 +179,21 @@ fn check_finished(written: &Written) -> CommandResult<()> {
         );
     }
     Ok(())
+}
+
+/// Refuses a run that kept no more of its passages than their names, where the
+/// scorer would read them.
+fn check_passages(written: &Written, tenant: &Tenant) -> CommandResult<()> {
+    let of = &written.config;
+    let searched_here = of.indexes.values().any(|index| index.corpus.is_some());
+    if !of.scorer_without_calls || !tenant.grants.reads_calls || !searched_here {
+        return Ok(());
+    }
+    Err(CommandError::person(format!(
+        "`{}` did not keep the texts of its passages, and the scorer reads them now",
+        written.path.display()
+    ))
+    .hint("run the cases anew, or write `reads_calls = false` under `[metric]` again"))
 }
 
 /// Returns the directory of the tenant that a run lies in.

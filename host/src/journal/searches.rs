@@ -85,10 +85,7 @@ mod tests {
                 0 => Err(RetrievalError::Unavailable("down".into())),
                 n => Err(RetrievalError::InvalidRequest(n.to_string().into())),
             };
-            let found = Found {
-                answer,
-                requests: 1,
-            };
+            let found = Found::from(answer).after(1);
             Box::pin(ready(found))
         }
     }

@@ -186,10 +186,7 @@ impl Server {
             }
             let failed = match outcome {
                 Ok(passages) => {
-                    return Found {
-                        answer: Ok(passages),
-                        requests,
-                    };
+                    return Found::from(Ok(passages)).after(requests);
                 }
                 Err(failed) => failed,
             };
@@ -210,7 +207,7 @@ impl Server {
                         }
                         (error, _) => error,
                     });
-                    return Found { answer, requests };
+                    return Found::from(answer).after(requests);
                 }
             }
         }

@@ -53,6 +53,33 @@ fn a_chain_searches_the_tenants_corpus_and_the_run_says_what_it_was() {
 }
 
 #[test]
+fn passages_that_are_found_again_at_any_time_are_kept_for_who_reads_them() {
+    let tenant = own();
+    let first = |run: &Value| searches(&tenant.desk, run)[0]["answer"][0].clone();
+    let with = eval(&tenant, &[]);
+    assert_eq!(
+        first(&with)["text"],
+        "A lighthouse on a reef, built by Robert Stevenson."
+    );
+    let manifest = std::fs::read_to_string(tenant.path("tenant.toml")).unwrap();
+    tenant.file(
+        "tenant.toml",
+        manifest.clone() + "[metric]\nreads_calls = false\n",
+    );
+    let without = eval(&tenant, &["--out", "acme/evals/without"]);
+    let kept = first(&without);
+    let names: Vec<_> = kept.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["id", "title", "score", "rank"]);
+    // The chain saw all of them.
+    let steps = |run: &Value| tenant.desk.rows(run, "results.jsonl")[0]["step_outputs"].clone();
+    assert_eq!(steps(&with), steps(&without));
+    // A scorer that would read them comes too late.
+    tenant.file("tenant.toml", manifest);
+    let refused = tenant.desk.run(&["rescore", "acme/evals/without"]);
+    refused.told(2, "did not keep the texts of its passages");
+}
+
+#[test]
 fn an_index_is_built_anew_when_its_settings_or_its_corpus_change() {
     let tenant = own();
     let digest = |run: &Value| config(run)["indexes"][INDEX]["digest"].clone();

@@ -395,14 +395,30 @@ pub struct Passage {
     pub id: Untrusted,
     /// Its title.
     pub title: Untrusted,
-    /// Its text.
+    /// Its text; not in records of searches that the host can make again.
+    #[serde(default, skip_serializing_if = "Untrusted::is_empty")]
     pub text: Untrusted,
     /// How well it fits.
     pub score: f64,
     /// 1 is the best.
     pub rank: u32,
-    /// The document's metadata, as JSON.
+    /// The document's metadata, as JSON; not where the text is not.
+    #[serde(default, skip_serializing_if = "Untrusted::is_empty")]
     pub metadata: Untrusted,
+}
+
+impl Passage {
+    /// Returns what names the passage and its place, without what it says.
+    pub fn brief(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            title: self.title.clone(),
+            text: Untrusted::default(),
+            score: self.score,
+            rank: self.rank,
+            metadata: Untrusted::default(),
+        }
+    }
 }
 
 /// What came of one search.
@@ -412,6 +428,17 @@ pub struct Found {
     pub answer: Result<Vec<Passage>, RetrievalError>,
     /// How often a server was asked; none where the host searches itself.
     pub requests: u32,
+    /// Whether the host has the documents, and finds the same whenever it is
+    /// asked again.
+    #[serde(skip)]
+    pub is_own: bool,
+}
+
+impl Found {
+    /// Returns the same, after a server was asked some times.
+    pub fn after(self, requests: u32) -> Self {
+        Self { requests, ..self }
+    }
 }
 
 impl From<Result<Vec<Passage>, RetrievalError>> for Found {
@@ -419,6 +446,7 @@ impl From<Result<Vec<Passage>, RetrievalError>> for Found {
         Self {
             answer,
             requests: 0,
+            is_own: false,
         }
     }
 }

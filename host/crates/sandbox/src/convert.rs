@@ -466,6 +466,17 @@ pub(crate) fn passage(passage: &Passage) -> wit::Passage {
     }
 }
 
+pub(crate) fn passage_out(passage: Passage) -> wit::Passage {
+    wit::Passage {
+        id: passage.id.into_string(),
+        title: passage.title.into_string(),
+        text: passage.text.into_string(),
+        score: passage.score,
+        rank: passage.rank,
+        metadata: passage.metadata.into_string(),
+    }
+}
+
 pub(crate) fn retrieval_error_out(error: RetrievalError) -> wit::RetrievalError {
     match error {
         RetrievalError::Denied(why) => wit::RetrievalError::Denied(why.into_string()),

@@ -79,6 +79,11 @@ impl Guest {
         &self.binding.grants.limits
     }
 
+    /// Tells whether the calls of this case are shown to a scorer.
+    pub(crate) fn reads_calls(&self) -> bool {
+        self.binding.grants.reads_calls
+    }
+
     /// Ends the guest when its CPU time is over. The engine sees to that while
     /// the guest runs; work that the host does for it is checked before it begins.
     pub(crate) fn check_cpu(&self) -> wasmtime::Result<()> {

@@ -41,7 +41,7 @@ impl Host for Guest {
     }
 }
 
-type Answered = Result<Arc<Vec<Passage>>, RetrievalError>;
+type Answered = Result<Vec<Passage>, RetrievalError>;
 
 async fn answer(
     asked: Result<Asked<Answered>, RetrievalError>,
@@ -51,7 +51,7 @@ async fn answer(
         Err(refused) => Err(refused),
     };
     answered
-        .map(|passages| passages.iter().map(convert::passage).collect())
+        .map(|passages| passages.into_iter().map(convert::passage_out).collect())
         .map_err(convert::retrieval_error_out)
 }
 
@@ -108,15 +108,25 @@ impl Guest {
         );
         let recorder = self.recorder.clone();
         let check = self.answer_check();
+        let reads_calls = self.reads_calls();
         let answer = retriever.search(site, request);
         Ok(Ok(self.ask(async move {
-            let Found { answer, requests } = answer.await;
-            let answered = match answer {
-                Ok(passages) => match check(passages_bytes(&passages)) {
-                    Ok(()) => Ok(Arc::new(passages)),
-                    Err(why) => Err(RetrievalError::Other(why.into())),
-                },
-                Err(error) => Err(error),
+            let Found {
+                answer,
+                requests,
+                is_own,
+            } = answer.await;
+            let answered = answer.and_then(|passages| match check(passages_bytes(&passages)) {
+                Ok(()) => Ok(passages),
+                Err(why) => Err(RetrievalError::Other(why.into())),
+            });
+            // What the host finds again whenever it is asked need not be kept
+            // for anybody but a scorer that reads it.
+            let kept = match &answered {
+                Ok(passages) if is_own && !reads_calls => {
+                    Ok(passages.iter().map(Passage::brief).collect())
+                }
+                answered => answered.clone(),
             };
             recorder.call_ends(at, |body| {
                 if let CallBody::Search {
@@ -126,7 +136,7 @@ impl Guest {
                     ..
                 } = body
                 {
-                    (*answer, *error) = told(&answered);
+                    (*answer, *error) = told(&kept.map(Arc::new));
                     *sent = requests;
                 }
             });
