@@ -87,9 +87,9 @@ impl Guest {
     /// Ends the guest when its CPU time is over. The engine sees to that while
     /// the guest runs; work that the host does for it is checked before it begins.
     pub(crate) fn check_cpu(&self) -> wasmtime::Result<()> {
-        match self.cpu.is_over(self.cpu_max) {
-            true => Err(Trap::Interrupt.into()),
-            false => Ok(()),
+        match self.cpu.looks_up(self.cpu_max) {
+            LooksUp::Ends => Err(Trap::Interrupt.into()),
+            LooksUp::MakesRoom | LooksUp::GoesOn => Ok(()),
         }
     }
 

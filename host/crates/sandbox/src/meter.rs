@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use fapo_core::limits::Limits;
 use fapo_core::outcome::LimitHit;
 use rustix::time::{ClockId, Timespec, clock_gettime};
+use tokio::time::Sleep;
 use wasmtime::ResourceLimiter;
 
 use crate::engine;
@@ -45,26 +46,24 @@ pub(crate) enum LooksUp {
 
 impl CpuMeter {
     /// Tells what is to be done with a guest that runs.
+    ///
+    /// A poll uses no more CPU than the clock on the wall says, and to read that
+    /// one takes no call of the system.
     pub(crate) fn looks_up(&self, cpu_max: Duration) -> LooksUp {
-        let poll = self.poll_ns();
-        if Duration::from_nanos(self.used_ns.load(Relaxed) + poll) > cpu_max {
+        let used = Duration::from_nanos(self.used_ns.load(Relaxed));
+        let lasts = self.poll_lasts();
+        if lasts < engine::TICK && used + lasts <= cpu_max {
+            return LooksUp::GoesOn;
+        }
+        let poll = Duration::from_nanos(self.poll_ns());
+        if used + poll > cpu_max {
             LooksUp::Ends
-        } else if Duration::from_nanos(poll) >= engine::TICK {
+        } else if poll >= engine::TICK {
             self.is_busy.store(true, Relaxed);
             LooksUp::MakesRoom
         } else {
             LooksUp::GoesOn
         }
-    }
-
-    /// Tells whether CPU time is over, before something is begun that nobody can
-    /// interrupt.
-    ///
-    /// A poll uses no more of it than the clock on the wall says, and to read
-    /// that one takes no call of the system.
-    pub(crate) fn is_over(&self, cpu_max: Duration) -> bool {
-        let used = Duration::from_nanos(self.used_ns.load(Relaxed));
-        used + self.poll_lasts() > cpu_max && self.looks_up(cpu_max) == LooksUp::Ends
     }
 
     /// Returns what was used; called when no poll runs.
@@ -142,8 +141,8 @@ pub(crate) struct Watched<F: Future> {
     away: Option<Waiting<Result<F::Output, Panicked>>>,
     threads: Arc<Threads>,
     deadline: Instant,
-    /// Made when the guest waits for the first time: most never outlive a poll.
-    alarm: Option<Waiting<()>>,
+    /// Made when the guest waits for the first time: a scorer mostly never does.
+    alarm: Option<Pin<Box<Sleep>>>,
     is_late: bool,
 }
 
@@ -203,12 +202,12 @@ where
                 return told(ran);
             }
         }
-        let deadline = this.deadline;
+        let (deadline, io) = (this.deadline, &this.threads.io);
         let alarm = this.alarm.get_or_insert_with(|| {
-            let rings = async move { tokio::time::sleep_until(deadline.into()).await };
-            Waiting::on(&this.threads.io, rings)
+            let _timers_are_there = io.enter();
+            Box::pin(tokio::time::sleep_until(deadline.into()))
         });
-        ready!(Pin::new(alarm).poll(context));
+        ready!(alarm.as_mut().poll(context));
         this.is_late = true;
         let Some(guest) = &mut this.away else {
             return Poll::Ready(Err(Stopped::Late));
