@@ -130,7 +130,7 @@ pub(crate) fn call_record(call: &Call) -> Option<wit::CallRecord> {
             },
             answer: answer
                 .as_deref()
-                .map(|passages| passages.iter().map(passage).collect()),
+                .map(|passages| passages.iter().cloned().map(passage).collect()),
             error: error.as_ref().map(error_text),
         }),
         CallBody::Tool {
@@ -455,18 +455,7 @@ pub(crate) fn search_request(request: wit::SearchRequest) -> (Untrusted, SearchR
     (request.step.into(), converted)
 }
 
-pub(crate) fn passage(passage: &Passage) -> wit::Passage {
-    wit::Passage {
-        id: text(&passage.id),
-        title: text(&passage.title),
-        text: text(&passage.text),
-        score: passage.score,
-        rank: passage.rank,
-        metadata: text(&passage.metadata),
-    }
-}
-
-pub(crate) fn passage_out(passage: Passage) -> wit::Passage {
+pub(crate) fn passage(passage: Passage) -> wit::Passage {
     wit::Passage {
         id: passage.id.into_string(),
         title: passage.title.into_string(),

@@ -51,7 +51,7 @@ async fn answer(
         Err(refused) => Err(refused),
     };
     answered
-        .map(|passages| passages.into_iter().map(convert::passage_out).collect())
+        .map(|passages| passages.into_iter().map(convert::passage).collect())
         .map_err(convert::retrieval_error_out)
 }
 
