@@ -228,21 +228,26 @@ impl Done {
     /// is added to the chain's timing, and its calls come after the chain's.
     pub(crate) fn new(
         case: &Case,
-        ran: (&Ran<Outcome>, &CaseTrace),
-        scored: Option<&GuestRun<Score>>,
+        ran: &Ran<Outcome>,
+        mut trace: CaseTrace,
+        scored: Option<GuestRun<Score>>,
         timing: TimingRow,
-        mut calls: Vec<CallRow>,
     ) -> Self {
         let repeat = timing.repeat;
-        let told = scored.map(|scored| (&scored.result, &scored.trace));
-        let row = ResultRow::new(case, repeat, ran, told, scored.is_some());
-        let judged = scored.map_or(&[][..], |scored| &scored.trace.calls);
-        calls.extend(CallRow::of(&case.id, repeat, Role::Scorer, judged));
+        let told = scored.as_ref();
+        let told = told.map(|scored| (&scored.result, &scored.trace));
+        let row = ResultRow::new(case, repeat, (ran, &mut trace), told, scored.is_some());
+        let scorer_cpu_us = scored.as_ref().map_or(0, |scored| scored.used.cpu_us);
+        let judged = scored.map_or_else(Vec::new, |scored| scored.trace.calls);
         let timing = TimingRow {
-            scorer_cpu_us: scored.map_or(0, |scored| scored.used.cpu_us),
-            judge_timings: spans(judged),
+            scorer_cpu_us,
+            judge_timings: spans(&judged),
             ..timing
         };
+        let made = [(Role::Chain, trace.calls), (Role::Scorer, judged)];
+        let made = made.into_iter();
+        let calls = made.flat_map(|(role, calls)| CallRow::of(&case.id, repeat, role, calls));
+        let calls: Vec<_> = calls.collect();
         Self {
             lines: Lines::new(&row, &timing, &calls),
             row,
@@ -309,8 +314,8 @@ async fn run_case(plan: &Plan, case: &Case, repeat: u32, asked: Instant) -> Done
         call_timings: spans(&trace.calls),
         ..TimingRow::default()
     };
-    let calls = CallRow::of(&case.id, repeat, Role::Chain, &trace.calls).collect();
-    Done::new(case, (&ran.result, &trace), scored.as_ref(), timing, calls)
+    let trace = Arc::unwrap_or_clone(trace);
+    Done::new(case, &ran.result, trace, scored, timing)
 }
 
 fn spans(calls: &[Call]) -> Vec<Span> {

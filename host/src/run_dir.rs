@@ -300,9 +300,9 @@ mod tests {
         let case =
             fapo_core::case::Case::from_json(&format!(r#"{{"case_id":"{id}","context":{{}}}}"#))
                 .unwrap();
-        let trace = fapo_core::trace::CaseTrace::default();
+        let mut trace = fapo_core::trace::CaseTrace::default();
         let ran = Ok(fapo_core::outcome::Outcome::default());
-        let result = ResultRow::new(&case, 1, (&ran, &trace), None, false);
+        let result = ResultRow::new(&case, 1, (&ran, &mut trace), None, false);
         let timing = TimingRow {
             case_id: case.id.clone(),
             repeat: 1,

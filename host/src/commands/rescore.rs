@@ -232,7 +232,7 @@ impl Output {
         let repeat = self.row.repeat;
         let trace = Arc::new(CaseTrace {
             visits: self.row.visits(),
-            calls: self.calls.iter().cloned().map(CallRow::into_call).collect(),
+            calls: self.calls.into_iter().map(CallRow::into_call).collect(),
             ..CaseTrace::default()
         });
         let ran: Result<Outcome, Failure> = match self.row.failure {
@@ -251,13 +251,7 @@ impl Output {
         };
         let attempt = evaluate::attempt(case, repeat);
         let scored = evaluate::score(Some(scorer), profile, case, attempt, &ran, &trace).await;
-        Done::new(
-            case,
-            (&ran, &trace),
-            scored.as_ref(),
-            self.timing,
-            self.calls,
-        )
+        Done::new(case, &ran, Arc::unwrap_or_clone(trace), scored, self.timing)
     }
 }
 

@@ -3,8 +3,6 @@
 //! `results.jsonl` holds nothing that a clock says, so that the same answers
 //! give the same bytes; times stand in `timings.jsonl`, calls in `calls.jsonl`.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -111,15 +109,17 @@ impl ResultRow {
     /// A case that is `graded` has a score, and one that nothing could score has
     /// no points: failing never pays. One that the world touched, under the chain
     /// or under the scorer's judge, has none.
+    ///
+    /// The visits are taken out of the chain's trace: their outputs are long.
     pub fn new(
         case: &Case,
         repeat: u32,
-        ran: (&Ran<Outcome>, &CaseTrace),
+        ran: (&Ran<Outcome>, &mut CaseTrace),
         scored: Option<(&Ran<Score>, &CaseTrace)>,
         graded: bool,
     ) -> Self {
         let (ran, trace) = ran;
-        let traces = std::iter::once(trace).chain(scored.map(|(_, trace)| trace));
+        let traces = std::iter::once(&*trace).chain(scored.map(|(_, trace)| trace));
         let world_failure = traces
             .flat_map(CaseTrace::world_failures)
             .next()
@@ -151,6 +151,7 @@ impl ResultRow {
                 text: text.clone(),
             }));
         }
+        let (step_outputs, visits) = VisitRow::of(std::mem::take(&mut trace.visits));
         Self {
             case_id: case.id.clone(),
             repeat,
@@ -175,12 +176,8 @@ impl ResultRow {
             feedback: score
                 .map(|score| score.feedback.clone())
                 .unwrap_or_default(),
-            step_outputs: trace
-                .step_outputs()
-                .into_iter()
-                .map(|(step, output)| (step.as_str().to_owned(), output.as_str().into()))
-                .collect(),
-            visits: VisitRow::of(&trace.visits),
+            step_outputs,
+            visits,
             diagnostics,
             failure: ran.as_ref().err().cloned(),
             scorer_failure: scorer_failure.cloned(),
@@ -190,23 +187,34 @@ impl ResultRow {
 }
 
 impl VisitRow {
-    fn of(visits: &[Visit]) -> Vec<Self> {
+    /// Returns the last output of each step, in the order of first outputs, and
+    /// the visits.
+    fn of(visits: Vec<Visit>) -> (Map<String, Value>, Vec<Self>) {
+        let mut outputs = Map::with_capacity(visits.len());
+        for visit in visits.iter().filter(|visit| visit.output.is_some()) {
+            outputs.insert(visit.step.as_str().to_owned(), Value::Null);
+        }
         // Backwards, so that the last output of a step is the first one met.
-        let mut shown = BTreeSet::new();
         let mut rows = Vec::with_capacity(visits.len());
-        for visit in visits.iter().rev() {
-            let last = visit.output.is_some() && shown.insert(&visit.step);
+        for mut visit in visits.into_iter().rev() {
+            let mut last = false;
+            if let Some(output) = &mut visit.output
+                && let Some(slot @ Value::Null) = outputs.get_mut(visit.step.as_str())
+            {
+                *slot = std::mem::take(output).into_string().into();
+                last = true;
+            }
             rows.push(Self {
-                step: visit.step.clone(),
+                step: visit.step,
                 visit: visit.visit,
-                output: visit.output.as_ref().filter(|_| !last).cloned(),
+                output: visit.output.filter(|_| !last),
                 last,
-                failure: visit.failure.clone(),
+                failure: visit.failure,
                 replaced: visit.replaced,
             });
         }
         rows.reverse();
-        rows
+        (outputs, rows)
     }
 }
 
@@ -267,20 +275,20 @@ impl CallRow {
         case: &CaseId,
         repeat: u32,
         role: Role,
-        calls: &[Call],
+        calls: Vec<Call>,
     ) -> impl Iterator<Item = Self> {
-        calls.iter().enumerate().map(move |(seq, call)| Self {
+        calls.into_iter().enumerate().map(move |(seq, call)| Self {
             case_id: case.clone(),
             repeat,
             role,
             seq,
-            step: call.step.clone(),
+            step: call.step,
             visit: call.visit,
-            body: call.body.clone(),
             usage: match &call.body {
                 CallBody::Generate { answer, .. } => answer.as_ref().map(|answer| answer.usage),
                 _ => None,
             },
+            body: call.body,
         })
     }
 
