@@ -2,6 +2,7 @@
 //! format has them and are read at once; the others with more patience.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::{NoAnswer, Reply, reply};
@@ -78,7 +79,7 @@ impl Body {
                 Value::Array(all) => all.into_iter().map(Offered::of).collect(),
                 _ => Vec::new(),
             },
-            usage: Some(Counted::of(take(&mut body, "usage"))),
+            usage: Some(record(take(&mut body, "usage"))),
             ..Self::default()
         }
     }
@@ -89,34 +90,18 @@ impl Offered {
         Self {
             message: Some(take(&mut choice, "message"))
                 .filter(Value::is_object)
-                .map(Said::of),
+                .map(record),
             finish_reason: take(&mut choice, "finish_reason"),
             error: take(&mut choice, "error"),
         }
     }
 }
 
-impl Said {
-    fn of(mut message: Value) -> Self {
-        Self {
-            content: take(&mut message, "content"),
-            refusal: take(&mut message, "refusal"),
-            tool_calls: take(&mut message, "tool_calls"),
-            function_call: take(&mut message, "function_call"),
-        }
-    }
-}
-
-impl Counted {
-    fn of(mut usage: Value) -> Self {
-        Self {
-            prompt_tokens: take(&mut usage, "prompt_tokens"),
-            completion_tokens: take(&mut usage, "completion_tokens"),
-            total_tokens: take(&mut usage, "total_tokens"),
-            prompt_cache_hit_tokens: take(&mut usage, "prompt_cache_hit_tokens"),
-            prompt_tokens_details: take(&mut usage, "prompt_tokens_details"),
-            completion_tokens_details: take(&mut usage, "completion_tokens_details"),
-        }
+/// Reads a record whose fields may be anything; what is none has no fields.
+fn record<T: DeserializeOwned + Default>(value: Value) -> T {
+    match value.is_object() {
+        true => serde_json::from_value(value).unwrap_or_default(),
+        false => T::default(),
     }
 }
 
