@@ -4,6 +4,7 @@ use fapo_core::Untrusted;
 use fapo_core::call::ProviderError;
 use serde_json::Value;
 
+use super::reply::is_success;
 use super::{Refused, Reply};
 
 /// The longest message that is kept of a server's, in characters.
@@ -55,7 +56,7 @@ impl Refused {
 
 /// Returns the status, which a gateway that answers 200 leaves to the body.
 fn status(status: u16, body: &Value) -> u16 {
-    if !(200..300).contains(&status) {
+    if !is_success(status) {
         return status;
     }
     let told = [

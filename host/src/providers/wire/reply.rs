@@ -23,9 +23,14 @@ const TOKENS_MAX: u32 = 100_000_000;
 /// been cut off.
 const UNTOLD: &str = "unknown";
 
+/// Tells whether a status is that of an answer.
+pub(super) fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
+}
+
 /// Tells whether a reply is said to be an answer, and JSON.
 pub(super) fn is_json_answer(reply: &Reply) -> bool {
-    (200..300).contains(&reply.status) && is_json(reply)
+    is_success(reply.status) && is_json(reply)
 }
 
 fn is_json(reply: &Reply) -> bool {
@@ -40,7 +45,7 @@ fn is_json(reply: &Reply) -> bool {
 
 /// Returns the JSON of an answer from a server that promises JSON.
 pub(super) fn answer(reply: &Reply) -> Result<Value, NoAnswer> {
-    if (200..300).contains(&reply.status) && !is_json(reply) {
+    if is_success(reply.status) && !is_json(reply) {
         return Err(malformed("the reply's content type is not JSON", reply));
     }
     let value = answer_of_any_type(reply)?;
@@ -53,7 +58,7 @@ pub(super) fn answer(reply: &Reply) -> Result<Value, NoAnswer> {
 /// Returns the JSON of an answer from a container of somebody's own, which may
 /// not say that it is JSON.
 pub(crate) fn answer_of_any_type(reply: &Reply) -> Result<Value, NoAnswer> {
-    if !(200..300).contains(&reply.status) {
+    if !is_success(reply.status) {
         return Err(NoAnswer::Refused(Refused::of(reply)));
     }
     serde_json::from_slice(&reply.body).map_err(|error| {
