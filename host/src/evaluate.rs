@@ -234,8 +234,9 @@ impl Done {
         timing: TimingRow,
     ) -> Self {
         let repeat = timing.repeat;
-        let told = scored.as_ref();
-        let told = told.map(|scored| (&scored.result, &scored.trace));
+        let told = scored
+            .as_ref()
+            .map(|scored| (&scored.result, &scored.trace));
         let row = ResultRow::new(case, repeat, (ran, &mut trace), told, scored.is_some());
         let scorer_cpu_us = scored.as_ref().map_or(0, |scored| scored.used.cpu_us);
         let judged = scored.map_or_else(Vec::new, |scored| scored.trace.calls);
@@ -244,9 +245,8 @@ impl Done {
             judge_timings: spans(&judged),
             ..timing
         };
-        let made = [(Role::Chain, trace.calls), (Role::Scorer, judged)];
-        let made = made.into_iter();
-        let calls = made.flat_map(|(role, calls)| CallRow::of(&case.id, repeat, role, calls));
+        let rows = |role, calls| CallRow::of(&case.id, repeat, role, calls);
+        let calls = rows(Role::Chain, trace.calls).chain(rows(Role::Scorer, judged));
         let calls: Vec<_> = calls.collect();
         Self {
             lines: Lines::new(&row, &timing, &calls),
