@@ -350,3 +350,32 @@ pub fn waited_us(spans: &[Span]) -> u64 {
     }
     waited
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_ran_twice_shows_its_last_output_in_its_first_place() {
+        let visits = [("a", 1, "1"), ("b", 1, "2"), ("a", 2, "3")];
+        let visits = visits.map(|(step, visit, output)| Visit {
+            step: step.into(),
+            visit,
+            output: Some(output.into()),
+            failure: None,
+            replaced: false,
+            span: Span::default(),
+        });
+        let (outputs, rows) = VisitRow::of(visits.into());
+        let outputs: Vec<_> = outputs
+            .iter()
+            .map(|(s, o)| (s.as_str(), o.as_str().unwrap()))
+            .collect();
+        assert_eq!(outputs, [("a", "3"), ("b", "2")]);
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| (row.output.as_ref().map(Untrusted::as_str), row.last))
+            .collect();
+        assert_eq!(rows, [(Some("1"), false), (None, true), (None, true)]);
+    }
+}

@@ -31,21 +31,6 @@ pub struct CaseTrace {
 }
 
 impl CaseTrace {
-    /// Returns the last output of each step, in the order of first visits.
-    pub fn step_outputs(&self) -> Vec<(&Untrusted, &Untrusted)> {
-        let mut outputs: Vec<(&Untrusted, &Untrusted)> = Vec::new();
-        for visit in &self.visits {
-            let Some(output) = &visit.output else {
-                continue;
-            };
-            match outputs.iter_mut().find(|(step, _)| *step == &visit.step) {
-                Some(slot) => slot.1 = output,
-                None => outputs.push((&visit.step, output)),
-            }
-        }
-        outputs
-    }
-
     /// Returns the step that was open when the case ended, the innermost first.
     pub fn open_step(&self) -> Option<&Untrusted> {
         self.visits
@@ -338,24 +323,6 @@ mod tests {
         assert!(asked.is_asked_again_by(&asks(1, None)), "even under way");
         assert!(!asked.is_asked_again_by(&asks(2, None)));
         assert!(!asks(1, Some("down")).is_asked_again_by(&asks(1, None)));
-    }
-
-    #[test]
-    fn a_step_that_ran_twice_shows_its_last_output_in_its_first_place() {
-        let trace = CaseTrace {
-            visits: vec![
-                visit("a", 1, Some("1")),
-                visit("b", 1, Some("2")),
-                visit("a", 2, Some("3")),
-            ],
-            ..CaseTrace::default()
-        };
-        let outputs: Vec<_> = trace
-            .step_outputs()
-            .iter()
-            .map(|(s, o)| (s.as_str(), o.as_str()))
-            .collect();
-        assert_eq!(outputs, [("a", "3"), ("b", "2")]);
     }
 
     #[test]

@@ -330,7 +330,7 @@ mod tests {
                 .key,
             "trace_bytes_max"
         );
-        assert_eq!(recorder.take().step_outputs()[0].1.as_str(), "xy");
+        assert_eq!(recorder.take().visits[0].output, Some("xy".into()));
     }
 
     #[test]
