@@ -20,6 +20,7 @@ use wasmtime::component::{Instance, ResourceTable};
 use wasmtime::{Store, Trap, UpdateDeadline};
 
 use crate::bindings::fapo::tenant::types;
+use crate::desk::Desk;
 use crate::failure;
 use crate::imports::{Answer, CallSite, Imports, Trace};
 use crate::meter::{CpuMeter, LooksUp, MemoryMeter, Stopped, Watched};
@@ -49,6 +50,7 @@ pub(crate) struct Guest {
     pub(crate) recorder: Arc<Recorder>,
     cpu: Arc<CpuMeter>,
     cpu_max: Duration,
+    desk: Arc<Desk>,
     pub(crate) counts: Counts,
     pub(crate) artifact_bytes: BTreeMap<String, u64>,
     pub(crate) memory: MemoryMeter,
@@ -189,26 +191,34 @@ impl Guest {
         }
     }
 
-    /// Sends a question to whoever answers it.
+    /// Asks a question, and waits for its answer.
+    pub(crate) fn ask<Q>(&self, question: Q) -> impl Future<Output = Q::Output> + Send + use<Q>
+    where
+        Q: Future<Output: Send> + Send + 'static,
+    {
+        self.desk.leave(question)
+    }
+
+    /// Sends one of several questions on its way.
     ///
     /// Answers that are there at once, from a cache or a script, cost nothing
     /// more. The rest are tasks of their own where imports are served: what is
     /// done for them is not the guest's work.
-    pub(crate) fn ask<T: Send + 'static>(
-        &mut self,
-        future: impl Future<Output = T> + Send + 'static,
-    ) -> Asked<T> {
-        let mut future: Answer<T> = Box::pin(future);
+    pub(crate) fn send<T: Send + 'static>(
+        &self,
+        question: impl Future<Output = T> + Send + 'static,
+    ) -> Sent<T> {
+        let mut question: Answer<T> = Box::pin(question);
         let served_there = self.shared.threads.io.enter();
         // Whoever has to wait is looked at again over there at once, so there
         // is nothing to wake this guest for.
-        let polled = future
+        let polled = question
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()));
         drop(served_there);
         match polled {
-            Poll::Ready(answer) => Asked::Answered(answer),
-            Poll::Pending => Asked::Waiting(Waiting::on(&self.shared.threads.io, future)),
+            Poll::Ready(answer) => Sent::Answered(answer),
+            Poll::Pending => Sent::Waiting(Waiting::on(&self.shared.threads.io, question)),
         }
     }
 }
@@ -235,12 +245,12 @@ macro_rules! is_told_as {
 is_told_as!(ProviderError RetrievalError ToolError ArtifactError);
 
 /// A question on its way.
-pub(crate) enum Asked<T> {
+pub(crate) enum Sent<T> {
     Answered(T),
     Waiting(Waiting<T>),
 }
 
-impl<T> Asked<T> {
+impl<T> Sent<T> {
     pub(crate) async fn answer(self) -> T {
         match self {
             Self::Answered(answer) => answer,
@@ -337,13 +347,15 @@ async fn run_here<T: Send + 'static>(
         .expect("the sandbox never closes its places");
     let recorder = Arc::new(Recorder::new(limits));
     let cpu = Arc::new(CpuMeter::default());
+    let desk = Arc::new(Desk::default());
     let in_store = {
-        let (shared, recorder, cpu) = (shared.clone(), recorder.clone(), cpu.clone());
+        let (shared, recorder, cpu, desk) =
+            (shared.clone(), recorder.clone(), cpu.clone(), desk.clone());
         async move {
             // The store is dropped in here, whatever becomes of it, and its place is free after it.
             let _place = place;
             let binding = prepared.binding.clone();
-            let mut store = store(&shared, prepared, recorder, cpu, cpu_ms);
+            let mut store = store(&shared, prepared, recorder, cpu, desk, cpu_ms);
             let answer = async {
                 let instance = binding.component.pre.instantiate_async(&mut store).await?;
                 work(&mut store, instance).await
@@ -354,7 +366,7 @@ async fn run_here<T: Send + 'static>(
         }
     };
     let wall = Duration::from_millis(wall_ms);
-    let watched = Watched::new(cpu.clone(), wall, shared.threads.clone(), in_store);
+    let watched = Watched::new(cpu.clone(), desk, wall, shared.threads.clone(), in_store);
     let ended = failure::Ended::new(&recorder, role, cpu_ms, wall_ms);
     let (result, memory_bytes): (Result<T, Failure>, u64) = match watched.await {
         Ok((Ok(Ok(answer)), _, peak)) => (Ok(answer), peak),
@@ -380,6 +392,7 @@ fn store(
     prepared: Prepared,
     recorder: Arc<Recorder>,
     cpu: Arc<CpuMeter>,
+    desk: Arc<Desk>,
     cpu_ms: u64,
 ) -> Store<Guest> {
     let limits = prepared.binding.grants.limits;
@@ -389,6 +402,7 @@ fn store(
     let guest = Guest {
         cpu: cpu.clone(),
         cpu_max,
+        desk,
         shared: shared.clone(),
         binding: prepared.binding,
         role: prepared.role,

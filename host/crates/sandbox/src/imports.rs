@@ -24,9 +24,9 @@ mod retrieval;
 mod tools;
 mod trace;
 
-/// An answer under way. It owns all that it needs, since it is driven by another
-/// task than the one that asked; only its first poll, in which a cache or a
-/// script may answer at once, happens within the guest's. It must not block.
+/// An answer under way. It owns all that it needs, since it is driven beside the
+/// guest that asked, maybe by another task. Its first poll, in which a cache or a
+/// script may answer at once, is charged to the guest. It must not block.
 pub type Answer<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Where a call comes from.

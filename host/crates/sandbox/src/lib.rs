@@ -25,6 +25,7 @@ pub mod tenant;
 
 mod bindings;
 mod convert;
+mod desk;
 mod failure;
 mod guest;
 mod meter;

@@ -17,6 +17,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use tokio::time::Sleep;
 use wasmtime::ResourceLimiter;
 
+use crate::desk::{Desk, Errand};
 use crate::engine;
 use crate::guest::Waiting;
 use crate::sandbox::Threads;
@@ -71,17 +72,11 @@ impl CpuMeter {
         self.used_ns.load(Relaxed) / 1000
     }
 
-    fn begin_poll(&self) {
+    /// Charges what is done from here on until the charge is dropped.
+    fn charge(self: &Arc<Self>) -> Charge {
         self.poll_began_wall_ns.store(wall_ns(), Relaxed);
         self.poll_began_cpu_ns.store(thread_cpu_ns(), Relaxed);
-    }
-
-    fn end_poll(&self) {
-        self.used_ns.fetch_add(self.poll_ns(), Relaxed);
-        // A thread that waits for a disk is kept, too.
-        if self.poll_lasts() >= engine::TICK {
-            self.is_busy.store(true, Relaxed);
-        }
+        Charge(self.clone())
     }
 
     fn poll_lasts(&self) -> Duration {
@@ -91,6 +86,20 @@ impl CpuMeter {
 
     fn poll_ns(&self) -> u64 {
         thread_cpu_ns().saturating_sub(self.poll_began_cpu_ns.load(Relaxed))
+    }
+}
+
+/// A poll that is charged.
+struct Charge(Arc<CpuMeter>);
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let meter = &self.0;
+        meter.used_ns.fetch_add(meter.poll_ns(), Relaxed);
+        // A thread that waits for a disk is kept, too.
+        if meter.poll_lasts() >= engine::TICK {
+            meter.is_busy.store(true, Relaxed);
+        }
     }
 }
 
@@ -111,21 +120,69 @@ fn ns(time: Timespec) -> u64 {
 struct Charged<F> {
     meter: Arc<CpuMeter>,
     future: Pin<Box<F>>,
+    desk: Arc<Desk>,
+    /// What the guest waits for.
+    errand: Option<Errand>,
+    threads: Arc<Threads>,
+    /// Whether it is on the threads for those that are busy.
+    is_away: bool,
 }
 
 /// The host panicked.
 struct Panicked;
 
+impl<F: Future> Charged<F> {
+    /// Goes on with what the guest waits for, and with the guest after it.
+    fn go_on(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
+        if let Some(errand) = &mut self.errand {
+            ready!(errand.as_mut().poll(context));
+            self.errand = None;
+        }
+        let _charged = self.meter.charge();
+        loop {
+            if let Poll::Ready(ended) = self.future.as_mut().poll(context) {
+                return Poll::Ready(ended);
+            }
+            let Some(mut errand) = self.desk.take() else {
+                return Poll::Pending;
+            };
+            // An index or a cache answers at once, and that is charged. What is
+            // done later is not the guest's work.
+            let _served_there = self.threads.io.enter();
+            if errand.as_mut().poll(context).is_ready() {
+                continue;
+            }
+            if self.is_away {
+                errand = Box::pin(Waiting::on(&self.threads.io, errand));
+                if errand.as_mut().poll(context).is_ready() {
+                    continue;
+                }
+            }
+            self.errand = Some(errand);
+            return Poll::Pending;
+        }
+    }
+
+    /// Leaves for the threads for those that are busy. What it waits for stays
+    /// where imports are served.
+    fn leave(mut self) -> Waiting<Result<F::Output, Panicked>>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.is_away = true;
+        let stays = |errand| -> Errand { Box::pin(Waiting::on(&self.threads.io, errand)) };
+        self.errand = self.errand.take().map(stays);
+        let busy = self.threads.busy.clone();
+        Waiting::on(&busy, self)
+    }
+}
+
 impl<F: Future> Future for Charged<F> {
     type Output = Result<F::Output, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        this.meter.begin_poll();
         // Nothing of the guest is looked at after a panic but its records, which are whole.
-        let polled = catch_unwind(AssertUnwindSafe(|| this.future.as_mut().poll(context)));
-        this.meter.end_poll();
-        match polled {
+        match catch_unwind(AssertUnwindSafe(|| self.go_on(context))) {
             Ok(polled) => polled.map(Ok),
             Err(_) => Poll::Ready(Err(Panicked)),
         }
@@ -157,6 +214,7 @@ pub(crate) enum Stopped {
 impl<F: Future> Watched<F> {
     pub(crate) fn new(
         meter: Arc<CpuMeter>,
+        desk: Arc<Desk>,
         wall: Duration,
         threads: Arc<Threads>,
         future: F,
@@ -164,6 +222,10 @@ impl<F: Future> Watched<F> {
         let guest = Charged {
             meter,
             future: Box::pin(future),
+            desk,
+            errand: None,
+            threads: threads.clone(),
+            is_away: false,
         };
         Self {
             here: Some(guest),
@@ -190,8 +252,7 @@ where
                 return told(ran);
             }
             if guest.meter.is_busy.load(Relaxed) {
-                let leaves = |guest| Waiting::on(&this.threads.busy, guest);
-                this.away = this.here.take().map(leaves);
+                this.away = this.here.take().map(Charged::leave);
             }
         }
         if let Some(guest) = &mut this.away {
@@ -334,11 +395,12 @@ mod tests {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        watch_on(Arc::default(), wall_ms, future)
+        watch_on(Arc::default(), Arc::default(), wall_ms, future)
     }
 
     fn watch_on<F>(
         meter: Arc<CpuMeter>,
+        desk: Arc<Desk>,
         wall_ms: u64,
         future: F,
     ) -> (Result<F::Output, Stopped>, u64)
@@ -351,7 +413,7 @@ mod tests {
             busy: busy.handle().clone(),
         });
         let wall = Duration::from_millis(wall_ms);
-        let watched = Watched::new(meter.clone(), wall, threads, future);
+        let watched = Watched::new(meter.clone(), desk, wall, threads, future);
         (io.block_on(watched), meter.used_us())
     }
 
@@ -372,7 +434,7 @@ mod tests {
             keep_the_thread(&guest).await;
             left
         };
-        let (ended, cpu_us) = watch_on(meter, 60_000, work);
+        let (ended, cpu_us) = watch_on(meter, Arc::default(), 60_000, work);
         assert_eq!(ended.ok(), Some(true));
         assert!(cpu_us >= 10_000, "{cpu_us} us");
     }
@@ -408,7 +470,7 @@ mod tests {
                 keep_the_thread(&guest).await;
             }
         };
-        let (ended, _) = watch_on(meter, 50, work);
+        let (ended, _) = watch_on(meter, Arc::default(), 50, work);
         assert!(matches!(ended, Err::<(), _>(Stopped::Late)));
         assert!(is_gone.load(Relaxed));
     }
@@ -421,7 +483,7 @@ mod tests {
             keep_the_thread(&guest).await;
             panic!("as a test");
         };
-        let (ended, _) = watch_on(meter, 60_000, work);
+        let (ended, _) = watch_on(meter, Arc::default(), 60_000, work);
         assert!(matches!(ended, Err::<(), _>(Stopped::Panicked)));
     }
 
@@ -432,12 +494,87 @@ mod tests {
         assert!(ended.is_ok() && cpu_us < 10_000, "{cpu_us} us");
     }
 
+    /// Uses three milliseconds of CPU time.
+    fn work() {
+        let began = thread_cpu_ns();
+        while thread_cpu_ns() - began < 3_000_000 {}
+    }
+
+    /// Has a guest ask, and returns what it was told and its CPU time.
+    fn ask<T: Send + 'static>(
+        question: impl Future<Output = T> + Send + 'static,
+    ) -> (Option<T>, u64) {
+        let desk = Arc::new(Desk::default());
+        let guest = desk.clone();
+        let asks = async move { guest.leave(question).await };
+        let (ended, cpu_us) = watch_on(Arc::default(), desk, 60_000, asks);
+        (ended.ok(), cpu_us)
+    }
+
+    #[test]
+    fn an_answer_that_is_there_at_once_is_charged() {
+        let (answer, cpu_us) = ask(async {
+            work();
+            7
+        });
+        assert_eq!(answer, Some(7));
+        assert!(cpu_us >= 3_000, "{cpu_us} us");
+    }
+
+    #[test]
+    fn what_is_done_for_an_answer_that_is_waited_for_is_not_charged() {
+        let (answer, cpu_us) = ask(async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            work();
+            7
+        });
+        assert_eq!(answer, Some(7));
+        assert!(cpu_us < 3_000, "{cpu_us} us");
+    }
+
+    #[test]
+    fn a_panic_of_whoever_answers_is_caught() {
+        for begins in [false, true] {
+            let (answer, _) = ask(async move {
+                if begins {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                panic!("as a test");
+            });
+            assert_eq!(answer, None::<()>);
+        }
+    }
+
+    #[test]
+    fn who_is_away_is_answered_from_where_imports_are_served() {
+        let (meter, desk) = (Arc::new(CpuMeter::default()), Arc::new(Desk::default()));
+        let (guest, asks) = (meter.clone(), desk.clone());
+        let here = || std::thread::current().id();
+        let work = async move {
+            // It leaves while it waits for this one, and asks the next elsewhere.
+            let first = asks.leave(async move {
+                std::thread::sleep(engine::TICK);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                here()
+            });
+            let first = first.await;
+            let away = here();
+            keep_the_thread(&guest).await;
+            let second = asks.leave(async move {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                here()
+            });
+            (first, away, second.await, here())
+        };
+        let (ended, _) = watch_on(meter, desk, 60_000, work);
+        let (first, away, second, at_last) = ended.ok().unwrap();
+        assert_eq!(away, at_last);
+        assert!(first != away && second != away && here() != away);
+    }
+
     #[test]
     fn working_is_charged() {
-        let work = async {
-            let began = thread_cpu_ns();
-            while thread_cpu_ns() - began < 3_000_000 {}
-        };
+        let work = async { work() };
         let (ended, cpu_us) = watch(60_000, work);
         assert!(ended.is_ok() && cpu_us >= 3_000, "{cpu_us} us");
     }

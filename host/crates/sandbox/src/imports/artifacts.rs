@@ -22,7 +22,7 @@ impl Host for Guest {
         let call = self.artifact_call(step, ArtifactOperation::Read, Some(&name), 0)?;
         let read = match call {
             Ok((store, site, at)) => {
-                let read = self.ask(store.read(site, name)).answer().await;
+                let read = self.ask(store.read(site, name)).await;
                 let bytes_max = self.limits().answer_bytes_max;
                 let read = match read {
                     Ok(data) if data.len() as u64 > bytes_max => {
@@ -60,10 +60,7 @@ impl Host for Guest {
                     .sum::<u64>()
                     + bytes;
                 within("artifact_bytes_max", self.limits().artifact_bytes_max, sum)?;
-                let written = self
-                    .ask(store.write(site, name.clone(), data))
-                    .answer()
-                    .await;
+                let written = self.ask(store.write(site, name.clone(), data)).await;
                 if written.is_ok() {
                     self.artifact_bytes.insert(name, bytes);
                 }
@@ -82,7 +79,7 @@ impl Host for Guest {
         let call = self.artifact_call(step, ArtifactOperation::List, None, 0)?;
         let listed = match call {
             Ok((store, site, at)) => {
-                let listed = self.ask(store.list(site)).answer().await;
+                let listed = self.ask(store.list(site)).await;
                 self.artifact_ended(at, listed.as_ref().map(|_| 0));
                 listed
             }

@@ -9,7 +9,7 @@ use fapo_core::trace::CallBody;
 use crate::bindings::fapo::tenant::provider::Host;
 use crate::bindings::fapo::tenant::types as wit;
 use crate::convert::{self, list_bytes, text_bytes};
-use crate::guest::{Asked, Guest};
+use crate::guest::Guest;
 use crate::recorder::{Spent, told, within};
 
 impl Host for Guest {
@@ -17,21 +17,31 @@ impl Host for Guest {
         &mut self,
         request: wit::GenerateRequest,
     ) -> wasmtime::Result<Result<wit::Completion, wit::ProviderError>> {
-        let asked = self.ask_model(request)?;
-        Ok(answer(asked).await)
+        let answered = match self.model_question(request)? {
+            Ok(question) => self.ask(question).await,
+            Err(refused) => Err(refused),
+        };
+        Ok(handed_over(answered))
     }
 
     async fn generate_many(
         &mut self,
         requests: Vec<wit::GenerateRequest>,
     ) -> wasmtime::Result<Vec<Result<wit::Completion, wit::ProviderError>>> {
-        let mut asked = Vec::with_capacity(requests.len());
+        let mut sent = Vec::with_capacity(requests.len());
         for request in requests {
-            asked.push(self.ask_model(request)?);
+            sent.push(
+                self.model_question(request)?
+                    .map(|question| self.send(question)),
+            );
         }
-        let mut answers = Vec::with_capacity(asked.len());
-        for asked in asked {
-            answers.push(answer(asked).await);
+        let mut answers = Vec::with_capacity(sent.len());
+        for sent in sent {
+            let answered = match sent {
+                Ok(sent) => sent.answer().await,
+                Err(refused) => Err(refused),
+            };
+            answers.push(handed_over(answered));
         }
         Ok(answers)
     }
@@ -39,24 +49,18 @@ impl Host for Guest {
 
 type Answered = Result<Arc<Completion>, ProviderError>;
 
-async fn answer(
-    asked: Result<Asked<Answered>, ProviderError>,
-) -> Result<wit::Completion, wit::ProviderError> {
-    let answered = match asked {
-        Ok(asked) => asked.answer().await,
-        Err(refused) => Err(refused),
-    };
+fn handed_over(answered: Answered) -> Result<wit::Completion, wit::ProviderError> {
     answered
         .map(|completion| convert::completion(&completion))
         .map_err(convert::provider_error_out)
 }
 
 impl Guest {
-    /// Sends one request on its way. The outer error ends the guest.
-    fn ask_model(
+    /// Checks and notes one request. The outer error ends the guest.
+    fn model_question(
         &mut self,
         request: wit::GenerateRequest,
-    ) -> Result<Result<Asked<Answered>, ProviderError>, Spent> {
+    ) -> Result<Result<impl Future<Output = Answered> + Send + use<>, ProviderError>, Spent> {
         self.counts.provider += 1;
         let limits = self.limits();
         let (key, calls_max) = match self.role {
@@ -87,7 +91,7 @@ impl Guest {
         let recorder = self.recorder.clone();
         let check = self.answer_check();
         let answer = provider.generate(site, request);
-        Ok(Ok(self.ask(async move {
+        Ok(Ok(async move {
             let Delivery { answer, receipt } = answer.await;
             let answered = match answer {
                 Ok(completion) if completion.choices.is_empty() => Err(ProviderError::Other(
@@ -112,7 +116,7 @@ impl Guest {
                 }
             });
             answered
-        })))
+        }))
     }
 }
 

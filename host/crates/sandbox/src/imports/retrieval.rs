@@ -9,7 +9,7 @@ use fapo_core::trace::CallBody;
 use crate::bindings::fapo::tenant::retrieval::Host;
 use crate::bindings::fapo::tenant::types as wit;
 use crate::convert::{self, list_bytes, text_bytes};
-use crate::guest::{Asked, Guest};
+use crate::guest::Guest;
 use crate::recorder::{told, within};
 
 impl Host for Guest {
@@ -17,25 +17,35 @@ impl Host for Guest {
         &mut self,
         request: wit::SearchRequest,
     ) -> wasmtime::Result<Result<Vec<wit::Passage>, wit::RetrievalError>> {
-        let asked = self.ask_index(request)?;
-        Ok(answer(asked).await)
+        let answered = match self.index_question(request)? {
+            Ok(question) => self.ask(question).await,
+            Err(refused) => Err(refused),
+        };
+        Ok(handed_over(answered))
     }
 
     async fn search_many(
         &mut self,
         requests: Vec<wit::SearchRequest>,
     ) -> wasmtime::Result<Vec<Result<Vec<wit::Passage>, wit::RetrievalError>>> {
-        let mut asked = Vec::with_capacity(requests.len());
+        let mut sent = Vec::with_capacity(requests.len());
         for request in requests {
-            asked.push(self.ask_index(request)?);
+            sent.push(
+                self.index_question(request)?
+                    .map(|question| self.send(question)),
+            );
             // Many searches in one call are no reason for others to wait.
             if self.is_due() {
                 tokio::task::yield_now().await;
             }
         }
-        let mut answers = Vec::with_capacity(asked.len());
-        for asked in asked {
-            answers.push(answer(asked).await);
+        let mut answers = Vec::with_capacity(sent.len());
+        for sent in sent {
+            let answered = match sent {
+                Ok(sent) => sent.answer().await,
+                Err(refused) => Err(refused),
+            };
+            answers.push(handed_over(answered));
         }
         Ok(answers)
     }
@@ -43,24 +53,19 @@ impl Host for Guest {
 
 type Answered = Result<Vec<Passage>, RetrievalError>;
 
-async fn answer(
-    asked: Result<Asked<Answered>, RetrievalError>,
-) -> Result<Vec<wit::Passage>, wit::RetrievalError> {
-    let answered = match asked {
-        Ok(asked) => asked.answer().await,
-        Err(refused) => Err(refused),
-    };
+fn handed_over(answered: Answered) -> Result<Vec<wit::Passage>, wit::RetrievalError> {
     answered
         .map(|passages| passages.into_iter().map(convert::passage).collect())
         .map_err(convert::retrieval_error_out)
 }
 
 impl Guest {
-    /// Sends one query on its way. The outer error ends the guest.
-    fn ask_index(
+    /// Checks and notes one query. The outer error ends the guest.
+    fn index_question(
         &mut self,
         request: wit::SearchRequest,
-    ) -> wasmtime::Result<Result<Asked<Answered>, RetrievalError>> {
+    ) -> wasmtime::Result<Result<impl Future<Output = Answered> + Send + use<>, RetrievalError>>
+    {
         self.check_cpu()?;
         self.counts.retrieval += 1;
         within(
@@ -110,7 +115,7 @@ impl Guest {
         let check = self.answer_check();
         let reads_calls = self.reads_calls();
         let answer = retriever.search(site, request);
-        Ok(Ok(self.ask(async move {
+        Ok(Ok(async move {
             let Found {
                 answer,
                 requests,
@@ -141,7 +146,7 @@ impl Guest {
                 }
             });
             answered
-        })))
+        }))
     }
 }
 

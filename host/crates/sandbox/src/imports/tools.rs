@@ -10,7 +10,7 @@ use fapo_core::trace::CallBody;
 use crate::bindings::fapo::tenant::tools::{self as wit, Host};
 use crate::bindings::fapo::tenant::types::ToolDefinition;
 use crate::convert::{self, text_bytes};
-use crate::guest::{Asked, Guest};
+use crate::guest::Guest;
 use crate::recorder::{Spent, told, within};
 
 impl Host for Guest {
@@ -29,7 +29,7 @@ impl Host for Guest {
             Ok(tools) => tools,
             Err(refused) => return Ok(Err(convert::tool_error_out(refused.into()))),
         };
-        let listed = self.ask(tools.list(self.site(step, 0))).answer().await;
+        let listed = self.ask(tools.list(self.site(step, 0))).await;
         Ok(listed
             .map(|tools| tools.iter().map(convert::tool_definition_out).collect())
             .map_err(convert::tool_error_out))
@@ -39,21 +39,31 @@ impl Host for Guest {
         &mut self,
         request: wit::ToolRequest,
     ) -> wasmtime::Result<Result<wit::ToolResult, wit::ToolError>> {
-        let asked = self.ask_tool(request)?;
-        Ok(answer(asked).await)
+        let answered = match self.tool_question(request)? {
+            Ok(question) => self.ask(question).await,
+            Err(refused) => Err(refused),
+        };
+        Ok(handed_over(answered))
     }
 
     async fn call_many(
         &mut self,
         requests: Vec<wit::ToolRequest>,
     ) -> wasmtime::Result<Vec<Result<wit::ToolResult, wit::ToolError>>> {
-        let mut asked = Vec::with_capacity(requests.len());
+        let mut sent = Vec::with_capacity(requests.len());
         for request in requests {
-            asked.push(self.ask_tool(request)?);
+            sent.push(
+                self.tool_question(request)?
+                    .map(|question| self.send(question)),
+            );
         }
-        let mut answers = Vec::with_capacity(asked.len());
-        for asked in asked {
-            answers.push(answer(asked).await);
+        let mut answers = Vec::with_capacity(sent.len());
+        for sent in sent {
+            let answered = match sent {
+                Ok(sent) => sent.answer().await,
+                Err(refused) => Err(refused),
+            };
+            answers.push(handed_over(answered));
         }
         Ok(answers)
     }
@@ -61,24 +71,18 @@ impl Host for Guest {
 
 type Answered = Result<Arc<ToolResult>, ToolError>;
 
-async fn answer(
-    asked: Result<Asked<Answered>, ToolError>,
-) -> Result<wit::ToolResult, wit::ToolError> {
-    let answered = match asked {
-        Ok(asked) => asked.answer().await,
-        Err(refused) => Err(refused),
-    };
+fn handed_over(answered: Answered) -> Result<wit::ToolResult, wit::ToolError> {
     answered
         .map(|result| convert::tool_result(&result))
         .map_err(convert::tool_error_out)
 }
 
 impl Guest {
-    /// Sends one tool call on its way. The outer error ends the guest.
-    fn ask_tool(
+    /// Checks and notes one tool call. The outer error ends the guest.
+    fn tool_question(
         &mut self,
         request: wit::ToolRequest,
-    ) -> Result<Result<Asked<Answered>, ToolError>, Spent> {
+    ) -> Result<Result<impl Future<Output = Answered> + Send + use<>, ToolError>, Spent> {
         self.counts.tools += 1;
         within(
             "tool_calls_max",
@@ -108,7 +112,7 @@ impl Guest {
         let recorder = self.recorder.clone();
         let check = self.answer_check();
         let answer = tools.call(site, request);
-        Ok(Ok(self.ask(async move {
+        Ok(Ok(async move {
             let answered = match answer.await {
                 Ok(result) => match check(convert::parts_bytes(&result.content)) {
                     Ok(()) => Ok(Arc::new(result)),
@@ -122,6 +126,6 @@ impl Guest {
                 }
             });
             answered
-        })))
+        }))
     }
 }

@@ -24,7 +24,7 @@ impl Host for Guest {
         };
         let mut site = self.site(step.as_str().into(), 0);
         site.visit = visit;
-        match self.ask(trace.begin(site)).answer().await {
+        match self.ask(trace.begin(site)).await {
             Directive::Run => Ok(Ok(wit::Directive::Run)),
             Directive::Use(output) => {
                 let text = output.as_str().to_owned();
