@@ -34,7 +34,7 @@ pub(crate) struct Plan {
     pub(crate) chain: Tenant,
     /// What the chain runs with; or, when the chain could not even describe
     /// itself, the failure that each case then has.
-    pub(crate) settings: Result<Settings, Failure>,
+    pub(crate) settings: Result<Arc<Settings>, Failure>,
     pub(crate) scorer: Option<Tenant>,
     pub(crate) profile: String,
     pub(crate) artifacts: Arc<DiskArtifacts>,
@@ -278,7 +278,7 @@ pub(crate) fn attempt(case: &Case, repeat: u32) -> Attempt {
     Attempt { repeat, seed }
 }
 
-async fn run_case(plan: &Plan, case: &Case, repeat: u32, asked: Instant) -> Done {
+async fn run_case(plan: &Plan, case: &Arc<Case>, repeat: u32, asked: Instant) -> Done {
     let began = Instant::now();
     let attempt = attempt(case, repeat);
     let ran = match &plan.settings {
@@ -328,7 +328,7 @@ fn spans(calls: &[Call]) -> Vec<Span> {
 pub(crate) async fn score(
     scorer: Option<&Tenant>,
     profile: &str,
-    case: &Case,
+    case: &Arc<Case>,
     attempt: Attempt,
     result: &Result<Outcome, Failure>,
     trace: &Arc<CaseTrace>,

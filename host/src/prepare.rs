@@ -268,7 +268,7 @@ impl Settled {
         let run = Run {
             plan: Plan {
                 chain: with_retriever(with_provider(self.chain)).with_artifacts(artifacts.clone()),
-                settings: self.settings,
+                settings: self.settings.map(Arc::new),
                 scorer: self.scorer.map(with_provider),
                 profile: self.wanted.profile,
                 artifacts,

@@ -30,7 +30,11 @@ impl Provider for After {
 }
 
 /// Returns the quickstart under some limits, with what it runs on.
-async fn quickstart(sandbox: &Sandbox, limits: Limits, wait: Duration) -> (Tenant, Settings, Case) {
+async fn quickstart(
+    sandbox: &Sandbox,
+    limits: Limits,
+    wait: Duration,
+) -> (Tenant, Arc<Settings>, Arc<Case>) {
     let bytes = fapo_test_artifacts::bytes("quickstart");
     let component = sandbox.load(&bytes, &Limits::default()).await.unwrap();
     let imports = Imports {
@@ -49,7 +53,7 @@ async fn quickstart(sandbox: &Sandbox, limits: Limits, wait: Duration) -> (Tenan
     let settings = Settings::resolve(&info, &Overrides::default()).unwrap();
     let case = Case::from_json(r#"{"case_id":"1","context":{"question":"Why?","passage":"So."}}"#)
         .unwrap();
-    (tenant.with_steps(&info), settings, case)
+    (tenant.with_steps(&info), settings.into(), case.into())
 }
 
 #[tokio::test(flavor = "multi_thread")]

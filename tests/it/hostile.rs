@@ -68,7 +68,7 @@ impl Range {
         let tenant = self
             .sandbox
             .tenant(component, grants(attack), fakes::imports());
-        let case = case(attack.name, case_id);
+        let case = Arc::new(case(attack.name, case_id));
         match attack.role {
             Role::Chain => self.attack_of_chain(tenant, &case).await,
             Role::Scorer => {
@@ -100,7 +100,7 @@ impl Range {
         }
     }
 
-    async fn attack_of_chain(&self, tenant: Tenant, case: &Case) -> Became {
+    async fn attack_of_chain(&self, tenant: Tenant, case: &Arc<Case>) -> Became {
         let info: ChainInfo = match tenant.describe().await.result {
             Ok(info) => info,
             Err(failure) if failure.kind == FailureKind::Contract => {
@@ -115,7 +115,7 @@ impl Range {
             Settings::resolve(&info, &Overrides::default()).expect("defaults were checked");
         let ran = tenant
             .with_steps(&info)
-            .run_chain(case, &settings, Attempt::first(1))
+            .run_chain(case, &settings.into(), Attempt::first(1))
             .await;
         match ran.result {
             Ok(outcome) => Became::Answered {

@@ -51,7 +51,7 @@ async fn run(imports: Imports) -> GuestRun<fapo_core::outcome::Outcome> {
         .unwrap();
     tenant
         .with_steps(&info)
-        .run_chain(&case, &settings, Attempt::first(1))
+        .run_chain(&case.into(), &settings.into(), Attempt::first(1))
         .await
 }
 

@@ -57,7 +57,7 @@ async fn a_text_and_a_pipeline_get_the_same_grade() {
     let tenant = quickstart(&sandbox).await;
     for graded in [text(""), pipeline("")] {
         let score = tenant
-            .score(&case("\"London\""), graded, Attempt::first(1))
+            .score(&case("\"London\"").into(), graded, Attempt::first(1))
             .await
             .result
             .unwrap();
@@ -103,7 +103,7 @@ async fn rows_before_one_that_ends_the_instance_can_be_scored_all_the_same() {
 async fn a_profile_that_the_scorer_does_not_know_is_its_error_wherever_it_is_asked() {
     let sandbox = fakes::sandbox();
     let tenant = quickstart(&sandbox).await;
-    let case = case("\"London\"");
+    let case = Arc::new(case("\"London\""));
     let attempt = Attempt::first(1);
     let mut refused = vec![
         tenant
@@ -200,7 +200,8 @@ async fn a_scorer_is_handed_the_visits_and_the_calls_and_no_artifacts() {
     let case = Case::from_json(
         r#"{"case_id":"1","context":{},"expected":"x","metadata":{"attack":"scorer-course"}}"#,
     )
-    .unwrap();
+    .unwrap()
+    .into();
     let trace = CaseTrace {
         visits: vec![Visit {
             step: "look".into(),
@@ -266,7 +267,10 @@ async fn standard(grants: Grants, profile: &str) -> Result<f64, String> {
         text: Untrusted::from("It is 42."),
         profile: profile.into(),
     };
-    let scored = tenant.score(&case("42"), graded, attempt).await.result;
+    let scored = tenant
+        .score(&case("42").into(), graded, attempt)
+        .await
+        .result;
     scored
         .map(|score| score.composite)
         .map_err(|failure| failure.message.to_string())

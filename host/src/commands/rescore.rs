@@ -225,7 +225,7 @@ struct Output {
 impl Output {
     async fn graded(
         self,
-        case: &Case,
+        case: &Arc<Case>,
         scorer: &fapo_sandbox::tenant::Tenant,
         profile: &str,
     ) -> Done {
@@ -264,7 +264,7 @@ struct Outputs {
     timings: Records<TimingRow>,
     calls: Peekable<Records<CallRow>>,
     cases: CasesOf,
-    case: Option<Case>,
+    case: Option<Arc<Case>>,
 }
 
 impl Outputs {
@@ -280,12 +280,12 @@ impl Outputs {
     }
 
     /// Returns the next row. All files are in the order of the dataset.
-    fn next(&mut self) -> CommandResult<Option<(Case, Output)>> {
+    fn next(&mut self) -> CommandResult<Option<(Arc<Case>, Output)>> {
         let Some(row) = self.rows.next().transpose()? else {
             return Ok(None);
         };
         if row.repeat == 1 {
-            self.case = self.cases.next().transpose()?;
+            self.case = self.cases.next().transpose()?.map(Arc::new);
         }
         let case = self.case.clone().filter(|case| case.id == row.case_id);
         let timing = self.timings.next().transpose()?;

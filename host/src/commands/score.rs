@@ -125,7 +125,7 @@ pub(crate) fn run(args: &Args) -> CommandResult<Exit> {
             let (scorer, profile) = (scorer.clone(), profile.clone());
             Ok(Some(async move {
                 let attempt = Attempt::first(seed::of(case.id.as_str()));
-                let graded = graded(written, profile);
+                let (case, graded) = (Arc::new(case), graded(written, profile));
                 let ran = scorer.score(&case, graded, attempt).await;
                 let world = ran.trace.world_failures().next().is_some();
                 row(&case, ran.result, world)

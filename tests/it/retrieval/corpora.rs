@@ -351,7 +351,9 @@ async fn searches_are_charged_to_the_guest_and_end_with_its_cpu_time() {
     let attack = r#"{"case_id": "1", "context": {"attack": "retrieval-flood-at-once"}}"#;
     let case = Case::from_json(attack).unwrap();
     let tenant = tenant.with_steps(&info);
-    let ran = tenant.run_chain(&case, &settings, Attempt::first(1)).await;
+    let ran = tenant
+        .run_chain(&case.into(), &settings.into(), Attempt::first(1))
+        .await;
     let failure = ran.result.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Cpu, "{}", failure.message);
     assert_eq!(failure.limit.unwrap().key, "cpu_ms_max");

@@ -8,66 +8,19 @@ use fapo_core::call::{
     Passage, ProviderError, ResponseSchema, RetrievalError, SearchRequest, ToolChoice, ToolError,
     ToolRequest, ToolResult,
 };
-use fapo_core::case::Case;
 use fapo_core::chain::{
     ChainInfo, Edge, ParameterInfo, ParameterKind, Placeholder, PromptInfo, StepInfo, StepKind,
 };
 use fapo_core::message::{ContentPart, Message, OpaquePart, Speaker, ToolCall, ToolDefinition};
 use fapo_core::outcome::Outcome;
 use fapo_core::score::Score;
-use fapo_core::settings::Settings;
-use fapo_core::trace::{Call, CallBody, Visit};
+use fapo_core::trace::{Call, CallBody};
 use serde::Serialize;
 
 use crate::bindings::exports::fapo::tenant::{chain, scorer};
 use crate::bindings::fapo::tenant::{artifacts, tools, types as wit};
 
 // ------------------------------------------------------------------- cases
-
-pub(crate) fn test_case(case: &Case) -> wit::TestCase {
-    wit::TestCase {
-        case_id: case.id.as_str().into(),
-        task_type: text(&case.task_type),
-        context: case.context.clone(),
-        template_fields: case
-            .template_fields
-            .iter()
-            .map(|(name, value)| wit::TemplateField {
-                name: text(name),
-                value: text(value),
-            })
-            .collect(),
-    }
-}
-
-pub(crate) fn scored_case(case: &Case) -> wit::ScoredCase {
-    wit::ScoredCase {
-        case: test_case(case),
-        expected: case.expected.clone(),
-        metadata: case.metadata.clone(),
-    }
-}
-
-pub(crate) fn settings(settings: &Settings) -> wit::Settings {
-    wit::Settings {
-        prompts: settings
-            .prompts
-            .iter()
-            .map(|(name, template)| wit::Prompt {
-                name: text(name),
-                template: text(template),
-            })
-            .collect(),
-        parameters: settings
-            .parameters
-            .iter()
-            .map(|(name, value)| wit::Parameter {
-                name: text(name),
-                value: text(value),
-            })
-            .collect(),
-    }
-}
 
 pub(crate) fn outcome_in(outcome: wit::Outcome) -> Outcome {
     Outcome {
@@ -77,29 +30,6 @@ pub(crate) fn outcome_in(outcome: wit::Outcome) -> Outcome {
             .into_iter()
             .map(|d| (d.name.into(), d.text.into()))
             .collect(),
-    }
-}
-
-pub(crate) fn outcome_out(outcome: &Outcome) -> wit::Outcome {
-    wit::Outcome {
-        output_text: text(&outcome.output_text),
-        diagnostics: outcome
-            .diagnostics
-            .iter()
-            .map(|(name, says)| wit::Diagnostic {
-                name: text(name),
-                text: text(says),
-            })
-            .collect(),
-    }
-}
-
-pub(crate) fn step_record(visit: &Visit) -> wit::StepRecord {
-    wit::StepRecord {
-        step: text(&visit.step),
-        visit: visit.visit,
-        output: visit.output.as_ref().map(text),
-        failure: visit.failure.as_ref().map(text),
     }
 }
 

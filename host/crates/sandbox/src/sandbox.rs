@@ -14,9 +14,9 @@ use wasmtime::Engine;
 use wasmtime::component::{Component as Code, HasSelf, InstancePre, Linker};
 
 use crate::bindings::Tenant as Contract;
-use crate::bindings::exports::fapo::tenant::{chain, scorer};
 use crate::compile::{CodeStore, CompileError, CompileReport, Compiler};
 use crate::engine::{self, Allocation};
+use crate::exports::{ChainExports, ScorerExports};
 use crate::guest::Guest;
 use crate::imports::Imports;
 use crate::refusal::Refusal;
@@ -74,8 +74,8 @@ pub struct Component {
     /// What compiling it took.
     pub compiled: CompileReport,
     pub(crate) pre: InstancePre<Guest>,
-    pub(crate) chain: Option<chain::GuestIndices>,
-    pub(crate) scorer: Option<scorer::GuestIndices>,
+    pub(crate) chain: Option<ChainExports>,
+    pub(crate) scorer: Option<ScorerExports>,
 }
 
 /// Why a sandbox cannot be set up.
@@ -155,8 +155,7 @@ impl Sandbox {
             .linker
             .instantiate_pre(&code)
             .map_err(|error| Refusal::Contract(format!("{error:#}").into()))?;
-        let chain = chain::GuestIndices::new(&pre).ok();
-        let scorer = scorer::GuestIndices::new(&pre).ok();
+        let (chain, scorer) = (ChainExports::of(&pre), ScorerExports::of(&pre));
         if chain.is_none() && scorer.is_none() {
             return Err(
                 Refusal::Contract("its exports lack functions of the contract".into()).into(),

@@ -19,8 +19,10 @@ use tokio::task::JoinHandle;
 use crate::bindings::exports::fapo::tenant::{chain, scorer};
 use crate::bindings::fapo::tenant::types::{ProviderError, RetrievalError};
 use crate::convert::{self, list_bytes, text_bytes};
-use crate::failure::{Misfit, Returned};
+use crate::exports::{ChainExports, ScorerExports};
+use crate::failure::Returned;
 use crate::guest::{self, Prepared, Work};
+use crate::handed::{HandedCase, HandedOutcome, HandedScoredCase, HandedSettings, HandedVisit};
 use crate::imports::{ArtifactStore, Imports, Provider, Retriever};
 use crate::sandbox::{Component, Shared};
 
@@ -156,7 +158,7 @@ impl Tenant {
 
     /// Asks the chain to describe itself, with every import denied.
     pub async fn describe(&self) -> GuestRun<ChainInfo> {
-        let indices = self.chain();
+        let exports = self.chain();
         let bytes_max = self.binding.grants.limits.output_bytes_max;
         let mut prepared = self.prepared(Role::Chain, CaseId::default(), Attempt::first(0));
         prepared.alone = true;
@@ -164,7 +166,7 @@ impl Tenant {
             prepared,
             Box::new(move |store, instance| {
                 Box::pin(async move {
-                    let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
+                    let chain = exports.load(store, instance)?;
                     let info = convert::chain_info(chain.call_describe(store).await?);
                     Ok(fits(info, info_bytes, bytes_max))
                 })
@@ -176,23 +178,20 @@ impl Tenant {
     /// Runs one case.
     pub async fn run_chain(
         &self,
-        case: &Case,
-        settings: &Settings,
+        case: &Arc<Case>,
+        settings: &Arc<Settings>,
         attempt: Attempt,
     ) -> GuestRun<Outcome> {
-        let indices = self.chain();
+        let exports = self.chain();
         let bytes_max = self.binding.grants.limits.output_bytes_max;
-        let (id, case, settings) = (
-            case.id.clone(),
-            convert::test_case(case),
-            convert::settings(settings),
-        );
+        let (case, settings) = (case.clone(), settings.clone());
         self.run(
-            self.prepared(Role::Chain, id, attempt),
+            self.prepared(Role::Chain, case.id.clone(), attempt),
             Box::new(move |store, instance| {
                 Box::pin(async move {
-                    let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
-                    Ok(match chain.call_run(store, &case, &settings).await? {
+                    let run = exports.run_fn(store, instance)?;
+                    let handed = (HandedCase::from(&*case), HandedSettings::from(&*settings));
+                    Ok(match run.call_async(store, handed).await?.0 {
                         Ok(outcome) => fits(convert::outcome_in(outcome), outcome_bytes, bytes_max),
                         Err(error) => Err(chain_error(error)),
                     })
@@ -207,23 +206,24 @@ impl Tenant {
     ///
     /// For measurements alone: what it saves is the price of isolation. No two
     /// cases of a run ever share an instance.
-    pub async fn repeat_chain(&self, case: &Case, settings: &Settings, n: u32) -> GuestRun<u64> {
-        let indices = self.chain();
-        let (id, case, settings) = (
-            case.id.clone(),
-            convert::test_case(case),
-            convert::settings(settings),
-        );
-        let mut run = self
+    pub async fn repeat_chain(
+        &self,
+        case: &Arc<Case>,
+        settings: &Arc<Settings>,
+        n: u32,
+    ) -> GuestRun<u64> {
+        let exports = self.chain();
+        let (case, settings) = (case.clone(), settings.clone());
+        let mut ran = self
             .run(
-                self.prepared(Role::Chain, id, Attempt::first(0)),
+                self.prepared(Role::Chain, case.id.clone(), Attempt::first(0)),
                 Box::new(move |store, instance| {
                     Box::pin(async move {
-                        let chain = indices.load(&mut *store, &instance).map_err(misfit)?;
+                        let run = exports.run_fn(store, instance)?;
                         for _ in 0..n {
-                            if let Err(error) =
-                                chain.call_run(&mut *store, &case, &settings).await?
-                            {
+                            let handed =
+                                (HandedCase::from(&*case), HandedSettings::from(&*settings));
+                            if let Err(error) = run.call_async(&mut *store, handed).await?.0 {
                                 return Ok(Err(chain_error(error)));
                             }
                             store.data_mut().start_anew();
@@ -233,8 +233,8 @@ impl Tenant {
                 }),
             )
             .await;
-        run.result = run.result.map(|_| run.used.cpu_us);
-        run
+        ran.result = ran.result.map(|_| ran.used.cpu_us);
+        ran
     }
 
     /// Asks the scorer whether a case can be scored at all under a profile.
@@ -244,18 +244,16 @@ impl Tenant {
         profile: &str,
         attempt: Attempt,
     ) -> GuestRun<()> {
-        let indices = self.scorer();
-        let (id, case) = (case.id.clone(), convert::scored_case(case));
-        let profile = profile.to_owned();
+        let exports = self.scorer();
+        let (case, profile) = (case.clone(), profile.to_owned());
         self.run(
-            self.prepared(Role::Scorer, id, attempt),
+            self.prepared(Role::Scorer, case.id.clone(), attempt),
             Box::new(move |store, instance| {
                 Box::pin(async move {
-                    let scorer = indices.load(&mut *store, &instance).map_err(misfit)?;
-                    Ok(scorer
-                        .call_validate_case(store, &case, &profile)
-                        .await?
-                        .map_err(score_error))
+                    let validate = exports.validate_fn(store, instance)?;
+                    let handed = (HandedScoredCase::from(&case), profile.as_str());
+                    let (valid,) = validate.call_async(store, handed).await?;
+                    Ok(valid.map_err(score_error))
                 })
             }),
         )
@@ -269,9 +267,9 @@ impl Tenant {
     /// say: what an instance says after others, it may say because of them.
     pub async fn count_valid(&self, cases: &[Case], profile: &str) -> usize {
         let Some(first) = cases.first() else { return 0 };
-        let indices = self.scorer();
+        let exports = self.scorer();
         let (id, profile) = (first.id.clone(), profile.to_owned());
-        let cases: Vec<_> = cases.iter().map(convert::scored_case).collect();
+        let cases = cases.to_vec();
         // It outlives an instance that ends amid them.
         let n_valid = Arc::new(AtomicUsize::new(0));
         let counted = n_valid.clone();
@@ -279,10 +277,11 @@ impl Tenant {
             self.prepared(Role::Scorer, id, Attempt::first(0)),
             Box::new(move |store, instance| {
                 Box::pin(async move {
-                    let scorer = indices.load(&mut *store, &instance).map_err(misfit)?;
+                    let validate = exports.validate_fn(store, instance)?;
                     for case in &cases {
-                        let valid = scorer.call_validate_case(&mut *store, case, &profile);
-                        if valid.await?.is_err() {
+                        let handed = (HandedScoredCase::from(case), profile.as_str());
+                        let (valid,) = validate.call_async(&mut *store, handed).await?;
+                        if valid.is_err() {
                             break;
                         }
                         counted.fetch_add(1, Relaxed);
@@ -296,31 +295,36 @@ impl Tenant {
     }
 
     /// Asks the scorer for a grade.
-    pub async fn score(&self, case: &Case, graded: Graded, attempt: Attempt) -> GuestRun<Score> {
-        let indices = self.scorer();
+    pub async fn score(
+        &self,
+        case: &Arc<Case>,
+        graded: Graded,
+        attempt: Attempt,
+    ) -> GuestRun<Score> {
+        let exports = self.scorer();
         let bytes_max = self.binding.grants.limits.output_bytes_max;
         let reads_calls = self.binding.grants.reads_calls;
-        let (id, case) = (case.id.clone(), convert::scored_case(case));
+        let case = case.clone();
         self.run(
-            self.prepared(Role::Scorer, id, attempt),
+            self.prepared(Role::Scorer, case.id.clone(), attempt),
             Box::new(move |store, instance| {
                 Box::pin(async move {
-                    let scorer = indices.load(&mut *store, &instance).map_err(misfit)?;
-                    let scored = match &graded {
+                    let case = HandedScoredCase::from(&*case);
+                    let (scored,) = match &graded {
                         Graded::Text { text, profile } => {
-                            scorer
-                                .call_score_case(store, &case, text.as_str(), profile)
-                                .await?
+                            let score = exports.score_fn(store, instance)?;
+                            let handed = (case, text.as_str(), profile.as_str());
+                            score.call_async(store, handed).await?
                         }
                         Graded::Pipeline {
                             outcome,
                             trace,
                             profile,
                         } => {
-                            let outcome = convert::outcome_out(outcome);
-                            let steps: Vec<_> =
-                                trace.visits.iter().map(convert::step_record).collect();
-                            let calls: Vec<_> = match reads_calls {
+                            let score = exports.score_pipeline_fn(store, instance)?;
+                            let outcome = HandedOutcome::from(outcome);
+                            let steps = trace.visits.iter().map(HandedVisit::from).collect();
+                            let calls = match reads_calls {
                                 true => trace
                                     .calls
                                     .iter()
@@ -328,11 +332,8 @@ impl Tenant {
                                     .collect(),
                                 false => Vec::new(),
                             };
-                            scorer
-                                .call_score_pipeline_case(
-                                    store, &case, &outcome, &steps, &calls, profile,
-                                )
-                                .await?
+                            let handed = (case, outcome, steps, calls, profile.as_str());
+                            score.call_async(store, handed).await?
                         }
                     };
                     Ok(match scored {
@@ -351,12 +352,12 @@ impl Tenant {
         .await
     }
 
-    fn chain(&self) -> chain::GuestIndices {
+    fn chain(&self) -> ChainExports {
         let chain = self.binding.component.chain.clone();
         chain.expect("whoever asks for a chain knows that there is one")
     }
 
-    fn scorer(&self) -> scorer::GuestIndices {
+    fn scorer(&self) -> ScorerExports {
         let scorer = self.binding.component.scorer.clone();
         scorer.expect("whoever asks for a scorer knows that there is one")
     }
@@ -374,10 +375,6 @@ impl Tenant {
             attempt,
         }
     }
-}
-
-fn misfit(error: wasmtime::Error) -> wasmtime::Error {
-    Misfit(format!("{error:#}")).into()
 }
 
 /// Refuses an answer that is longer than a guest's may be.

@@ -157,7 +157,7 @@ fn cores() -> CommandResult<Vec<usize>> {
 struct Bench {
     runtime: tokio::runtime::Runtime,
     tenant: Tenant,
-    settings: Settings,
+    settings: Arc<Settings>,
     _sandbox: Sandbox,
 }
 
@@ -202,14 +202,14 @@ impl Bench {
         Ok(Self {
             runtime,
             tenant,
-            settings,
+            settings: Arc::new(settings),
             _sandbox: sandbox,
         })
     }
 
     /// Runs cases one after the other, and returns the time of each.
     fn latencies(&self, question: &str, n: u32) -> Vec<f64> {
-        let case = case(question);
+        let case = Arc::new(case(question));
         self.runtime.block_on(async {
             let mut times = Vec::new();
             for seed in 0..n {
@@ -256,7 +256,7 @@ impl Bench {
 
     /// Runs cases in one instance, and returns the CPU time of one.
     fn reused(&self, question: &str, n: u32) -> CommandResult<f64> {
-        let case = case(question);
+        let case = Arc::new(case(question));
         let ran = self
             .runtime
             .block_on(self.tenant.repeat_chain(&case, &self.settings, n));
