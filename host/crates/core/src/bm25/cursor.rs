@@ -214,19 +214,46 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Returns how many times the term stands in a document, if at all.
-    pub(super) fn times(&mut self, document: u32) -> Result<Option<u32>, IndexError> {
+    /// Calls back with the places of documents that have the term, and how many
+    /// times it stands there. The documents stand in ascending order.
+    pub(super) fn for_each_in(
+        &mut self,
+        documents: &[u32],
+        mut each: impl FnMut(usize, u32),
+    ) -> Result<(), IndexError> {
         match &mut self.postings {
             Postings::Few { few, .. } => {
-                let at = few.documents.binary_search(&document).ok();
-                Ok(at.map(|at| few.times[at]))
+                let mut postings = few.documents.iter().zip(&few.times).peekable();
+                for (at, document) in documents.iter().enumerate() {
+                    while postings.next_if(|(with, _)| *with < document).is_some() {}
+                    match postings.peek() {
+                        Some((with, times)) if *with == document => each(at, **times),
+                        Some(_) => {}
+                        None => break,
+                    }
+                }
             }
             Postings::Blocks(unpacked) => {
-                let block = unpacked.blocks.seek(unpacked.start_for(document), document);
-                unpacked.times_in(block, document)
+                let mut block = documents
+                    .first()
+                    .map_or(0, |first| unpacked.start_for(*first));
+                for (at, document) in documents.iter().enumerate() {
+                    block = unpacked.blocks.seek(block, *document);
+                    if let Some(times) = unpacked.times_in(block, *document)? {
+                        each(at, times);
+                    }
+                }
             }
-            Postings::Bits(bits) => Ok(Some(bits.times(document)).filter(|times| *times > 0)),
+            Postings::Bits(bits) => {
+                for (at, document) in documents.iter().enumerate() {
+                    let times = bits.times(*document);
+                    if times > 0 {
+                        each(at, times);
+                    }
+                }
+            }
         }
+        Ok(())
     }
 }
 

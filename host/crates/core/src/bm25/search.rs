@@ -37,6 +37,7 @@ pub struct Scratch {
     candidates: Vec<Candidate>,
     pool: Vec<Kept>,
     least: Vec<f32>,
+    scores: Scores,
 }
 
 /// A document that may be a hit, and what its score cannot exceed.
@@ -122,7 +123,7 @@ impl<B: AsRef<[u8]>> Index<B> {
             query.search_span(start, end, floor, scratch)?;
             floor = query.raise(floor, k, scratch);
             if scratch.pool.len() / 4 > POOL.max(k) {
-                query.score_all(&mut scratch.pool, &mut top)?;
+                query.score_all(scratch, &mut top)?;
                 if let Some(worst) = top.threshold() {
                     floor = floor.max(query.below(worst - query.absence));
                 }
@@ -130,7 +131,7 @@ impl<B: AsRef<[u8]>> Index<B> {
             start = end;
             span_len = (span_len * 2).min(SPAN as u32);
         }
-        query.score_all(&mut scratch.pool, &mut top)?;
+        query.score_all(scratch, &mut top)?;
         Ok(top.into_hits())
     }
 }
@@ -158,7 +159,7 @@ struct Query<'a, B> {
     words: Vec<usize>,
     // What every document gets, whatever stands in it.
     absence: f32,
-    // What each term gives: at the most, or to the document that is scored.
+    // What each term gives to a document of the span at the most.
     gains: Vec<f32>,
 }
 
@@ -167,10 +168,11 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         let mut unique: Vec<&str> = terms.iter().map(AsRef::as_ref).collect();
         unique.sort_unstable();
         unique.dedup();
-        let at = |term: &T| unique.binary_search(&term.as_ref());
+        let place = |term: &T| unique.binary_search(&term.as_ref());
+        let places: Vec<usize> = terms.iter().flat_map(place).collect();
         let mut n_in_query = vec![0u32; unique.len()];
-        for at in terms.iter().flat_map(at) {
-            n_in_query[at] += 1;
+        for place in &places {
+            n_in_query[*place] += 1;
         }
         let mut query = Self {
             index,
@@ -199,7 +201,7 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
                 number_of[at] = Some(number);
             }
         }
-        let numbers = terms.iter().flat_map(at).filter_map(|at| number_of[at]);
+        let numbers = places.iter().filter_map(|place| number_of[*place]);
         query.words.extend(numbers);
         let absences = query.words.iter().map(|word| query.terms[*word].absence);
         query.absence = sum(&absences.collect::<Vec<_>>());
@@ -339,33 +341,81 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
     }
 
     /// Scores all that were kept.
-    fn score_all(&mut self, pool: &mut Vec<Kept>, top: &mut Top) -> Result<(), IndexError> {
+    fn score_all(&mut self, scratch: &mut Scratch, top: &mut Top) -> Result<(), IndexError> {
+        let Scratch { pool, scores, .. } = scratch;
         // In the order in which lists can be read without going back.
         pool.sort_unstable_by_key(|kept| kept.document);
-        for kept in pool.drain(..) {
-            top.push(Hit {
-                document: self.index.number(kept.document)?,
-                score: self.score(kept.document)?,
-            });
+        let n_at_once = (GAINS_AT_ONCE / self.terms.len()).max(1);
+        for some in pool.chunks(n_at_once) {
+            self.score(some, scores)?;
+            for (document, score) in scores.each(&self.words) {
+                top.push(Hit {
+                    document: self.index.number(document)?,
+                    score: score + self.absence,
+                });
+            }
         }
+        pool.clear();
         Ok(())
     }
 
-    fn score(&mut self, document: u32) -> Result<f32, IndexError> {
-        let index = self.index;
-        let length = f64::from(self.lengths.of(document));
-        self.gains.fill(0.0);
+    /// Works out what each term gives to each of some documents, which stand in
+    /// ascending order. Term by term, so that each list is read in one go.
+    fn score(&mut self, kept: &[Kept], scores: &mut Scores) -> Result<(), IndexError> {
+        scores.start(kept, self.terms.len(), &self.lengths);
+        let (scoring, length_mean) = (&self.index.settings().scoring, self.index.length_mean);
+        let Scores {
+            documents,
+            lengths,
+            gains,
+            n_terms,
+        } = scores;
         for cursor in &mut self.cursors {
-            if let Some(times) = cursor.times(document)? {
-                let scoring = &index.settings().scoring;
-                let weight = scoring.weight(times, length, index.length_mean);
-                self.gains[cursor.term] = self.terms[cursor.term].product(weight);
-            }
+            let factors = self.terms[cursor.term];
+            let column = &mut gains[cursor.term..];
+            cursor.for_each_in(documents, |at, times| {
+                let weight = scoring.weight(times, lengths[at], length_mean);
+                column[at * *n_terms] = factors.product(weight);
+            })?;
         }
-        let sum = self
-            .words
-            .iter()
-            .fold(0.0, |sum: f32, word| sum + self.gains[*word]);
-        Ok(sum + self.absence)
+        Ok(())
+    }
+}
+
+/// How many gains are worked out at a time: as many as fit into the cache that
+/// is nearest, and of few documents where a query has very many terms.
+const GAINS_AT_ONCE: usize = 1 << 13;
+
+/// What each term gives to some documents.
+#[derive(Default)]
+struct Scores {
+    documents: Vec<u32>,
+    lengths: Vec<f64>,
+    // A row for each document, with a column for each term.
+    gains: Vec<f32>,
+    n_terms: usize,
+}
+
+impl Scores {
+    fn start(&mut self, kept: &[Kept], n_terms: usize, lengths: &Lengths<'_>) {
+        self.documents.clear();
+        self.documents.extend(kept.iter().map(|kept| kept.document));
+        self.lengths.clear();
+        let documents = self.documents.iter();
+        let lengths = documents.map(|document| f64::from(lengths.of(*document)));
+        self.lengths.extend(lengths);
+        self.gains.clear();
+        self.gains.resize(kept.len() * n_terms, 0.0);
+        self.n_terms = n_terms;
+    }
+
+    /// Returns each document with the sum of what the words of a query give.
+    fn each(&self, words: &[usize]) -> impl Iterator<Item = (u32, f32)> {
+        let rows = self.gains.chunks_exact(self.n_terms);
+        let sums = rows.map(|gains| {
+            let gains = words.iter().map(|word| gains[*word]);
+            gains.fold(0.0, |sum: f32, gain| sum + gain)
+        });
+        self.documents.iter().copied().zip(sums)
     }
 }
