@@ -1,21 +1,23 @@
 //! One row of a dataset: as a file writes it, and as the program means it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Untrusted;
 
-/// The id of a case, unique in its dataset.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// The id of a case, unique in its dataset. It stands in every record of the
+/// case, so its clones share one text; it is shown as [`Untrusted`] is.
+#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct CaseId(Untrusted);
+pub struct CaseId(Arc<str>);
 
 impl CaseId {
     /// Returns the id as the dataset writes it.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        &self.0
     }
 }
 
@@ -27,7 +29,13 @@ impl From<&str> for CaseId {
 
 impl fmt::Display for CaseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        fmt::Display::fmt(&Untrusted::from(self.as_str()), f)
+    }
+}
+
+impl fmt::Debug for CaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&Untrusted::from(self.as_str()), f)
     }
 }
 
@@ -149,7 +157,7 @@ impl TryFrom<WrittenCase> for Case {
             })
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            id: CaseId(written.case_id.into()),
+            id: written.case_id.as_str().into(),
             task_type: written.task_type.into(),
             context: written.context.to_string(),
             template_fields,
@@ -177,6 +185,15 @@ mod tests {
     fn a_field_that_is_not_known_is_refused_by_name() {
         let refused = Case::from_json(r#"{"case_id":"a","context":{},"answer":"x"}"#).unwrap_err();
         assert!(refused.to_string().contains("`answer`"), "{refused}");
+    }
+
+    #[test]
+    fn an_id_is_kept_as_it_is_and_shown_tamed() {
+        let id = CaseId::from("a\u{1b}b\u{202e}");
+        assert_eq!(id.as_str(), "a\u{1b}b\u{202e}");
+        assert_eq!(id.to_string(), r"a\u{1b}b\u{202e}");
+        assert_eq!(format!("{id:?}"), r#""a\u{1b}b\u{202e}""#);
+        assert_eq!(serde_json::to_string(&id).unwrap(), "\"a\\u001bb\u{202e}\"");
     }
 
     #[test]
