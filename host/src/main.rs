@@ -11,6 +11,7 @@ mod cores;
 mod database;
 mod exit;
 mod home;
+mod huge_pages;
 mod ledger;
 mod manifest;
 mod workspace;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
     if let Some(code) = commands::child_if_asked() {
         return code;
     }
+    huge_pages::do_without();
     let cli = commands::Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(
