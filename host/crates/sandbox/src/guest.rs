@@ -199,16 +199,35 @@ impl Guest {
         self.desk.leave(question)
     }
 
-    /// Sends one of several questions on its way.
+    /// Asks a question that was admitted; the error is why it was not.
+    pub(crate) fn ask_admitted<Q, T, E>(
+        &self,
+        question: Result<Q, E>,
+    ) -> impl Future<Output = Result<T, E>> + Send + use<Q, T, E>
+    where
+        Q: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send,
+        E: Send,
+    {
+        let asked = question.map(|question| self.ask(question));
+        async move { asked?.await }
+    }
+
+    /// Sends one of several questions on its way, if it was admitted.
     ///
     /// Answers that are there at once, from a cache or a script, cost nothing
     /// more. The rest are tasks of their own where imports are served: what is
     /// done for them is not the guest's work.
-    pub(crate) fn send<T: Send + 'static>(
-        &self,
-        question: impl Future<Output = T> + Send + 'static,
-    ) -> Sent<T> {
-        let mut question: Answer<T> = Box::pin(question);
+    pub(crate) fn send<Q, T, E>(&self, question: Result<Q, E>) -> Sent<Result<T, E>>
+    where
+        Q: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let mut question: Answer<Result<T, E>> = match question {
+            Ok(question) => Box::pin(question),
+            Err(refused) => return Sent::Answered(Err(refused)),
+        };
         let served_there = self.shared.threads.io.enter();
         // Whoever has to wait is looked at again over there at once, so there
         // is nothing to wake this guest for.
@@ -250,13 +269,17 @@ pub(crate) enum Sent<T> {
     Waiting(Waiting<T>),
 }
 
-impl<T> Sent<T> {
-    pub(crate) async fn answer(self) -> T {
-        match self {
-            Self::Answered(answer) => answer,
-            Self::Waiting(waiting) => waiting.await,
-        }
+/// Waits for the answers of all that was sent, and returns them in its order as
+/// guests are handed them.
+pub(crate) async fn answers<T, U>(sent: Vec<Sent<T>>, handed_over: impl Fn(T) -> U) -> Vec<U> {
+    let mut answers = Vec::with_capacity(sent.len());
+    for sent in sent {
+        answers.push(handed_over(match sent {
+            Sent::Answered(answer) => answer,
+            Sent::Waiting(waiting) => waiting.await,
+        }));
     }
+    answers
 }
 
 /// A question that is given up when nobody waits for its answer any more.

@@ -9,7 +9,7 @@ use fapo_core::trace::CallBody;
 use crate::bindings::fapo::tenant::provider::Host;
 use crate::bindings::fapo::tenant::types as wit;
 use crate::convert::{self, list_bytes, text_bytes};
-use crate::guest::Guest;
+use crate::guest::{Guest, answers};
 use crate::recorder::{Spent, told, within};
 
 impl Host for Guest {
@@ -17,11 +17,8 @@ impl Host for Guest {
         &mut self,
         request: wit::GenerateRequest,
     ) -> wasmtime::Result<Result<wit::Completion, wit::ProviderError>> {
-        let answered = match self.model_question(request)? {
-            Ok(question) => self.ask(question).await,
-            Err(refused) => Err(refused),
-        };
-        Ok(handed_over(answered))
+        let question = self.model_question(request)?;
+        Ok(handed_over(self.ask_admitted(question).await))
     }
 
     async fn generate_many(
@@ -30,20 +27,10 @@ impl Host for Guest {
     ) -> wasmtime::Result<Vec<Result<wit::Completion, wit::ProviderError>>> {
         let mut sent = Vec::with_capacity(requests.len());
         for request in requests {
-            sent.push(
-                self.model_question(request)?
-                    .map(|question| self.send(question)),
-            );
+            let question = self.model_question(request)?;
+            sent.push(self.send(question));
         }
-        let mut answers = Vec::with_capacity(sent.len());
-        for sent in sent {
-            let answered = match sent {
-                Ok(sent) => sent.answer().await,
-                Err(refused) => Err(refused),
-            };
-            answers.push(handed_over(answered));
-        }
-        Ok(answers)
+        Ok(answers(sent, handed_over).await)
     }
 }
 

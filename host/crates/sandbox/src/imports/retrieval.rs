@@ -9,7 +9,7 @@ use fapo_core::trace::CallBody;
 use crate::bindings::fapo::tenant::retrieval::Host;
 use crate::bindings::fapo::tenant::types as wit;
 use crate::convert::{self, list_bytes, text_bytes};
-use crate::guest::Guest;
+use crate::guest::{Guest, answers};
 use crate::recorder::{told, within};
 
 impl Host for Guest {
@@ -17,11 +17,8 @@ impl Host for Guest {
         &mut self,
         request: wit::SearchRequest,
     ) -> wasmtime::Result<Result<Vec<wit::Passage>, wit::RetrievalError>> {
-        let answered = match self.index_question(request)? {
-            Ok(question) => self.ask(question).await,
-            Err(refused) => Err(refused),
-        };
-        Ok(handed_over(answered))
+        let question = self.index_question(request)?;
+        Ok(handed_over(self.ask_admitted(question).await))
     }
 
     async fn search_many(
@@ -30,24 +27,14 @@ impl Host for Guest {
     ) -> wasmtime::Result<Vec<Result<Vec<wit::Passage>, wit::RetrievalError>>> {
         let mut sent = Vec::with_capacity(requests.len());
         for request in requests {
-            sent.push(
-                self.index_question(request)?
-                    .map(|question| self.send(question)),
-            );
+            let question = self.index_question(request)?;
+            sent.push(self.send(question));
             // Many searches in one call are no reason for others to wait.
             if self.is_due() {
                 tokio::task::yield_now().await;
             }
         }
-        let mut answers = Vec::with_capacity(sent.len());
-        for sent in sent {
-            let answered = match sent {
-                Ok(sent) => sent.answer().await,
-                Err(refused) => Err(refused),
-            };
-            answers.push(handed_over(answered));
-        }
-        Ok(answers)
+        Ok(answers(sent, handed_over).await)
     }
 }
 

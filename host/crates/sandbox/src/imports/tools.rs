@@ -10,7 +10,7 @@ use fapo_core::trace::CallBody;
 use crate::bindings::fapo::tenant::tools::{self as wit, Host};
 use crate::bindings::fapo::tenant::types::ToolDefinition;
 use crate::convert::{self, text_bytes};
-use crate::guest::Guest;
+use crate::guest::{Guest, answers};
 use crate::recorder::{Spent, told, within};
 
 impl Host for Guest {
@@ -39,11 +39,8 @@ impl Host for Guest {
         &mut self,
         request: wit::ToolRequest,
     ) -> wasmtime::Result<Result<wit::ToolResult, wit::ToolError>> {
-        let answered = match self.tool_question(request)? {
-            Ok(question) => self.ask(question).await,
-            Err(refused) => Err(refused),
-        };
-        Ok(handed_over(answered))
+        let question = self.tool_question(request)?;
+        Ok(handed_over(self.ask_admitted(question).await))
     }
 
     async fn call_many(
@@ -52,20 +49,10 @@ impl Host for Guest {
     ) -> wasmtime::Result<Vec<Result<wit::ToolResult, wit::ToolError>>> {
         let mut sent = Vec::with_capacity(requests.len());
         for request in requests {
-            sent.push(
-                self.tool_question(request)?
-                    .map(|question| self.send(question)),
-            );
+            let question = self.tool_question(request)?;
+            sent.push(self.send(question));
         }
-        let mut answers = Vec::with_capacity(sent.len());
-        for sent in sent {
-            let answered = match sent {
-                Ok(sent) => sent.answer().await,
-                Err(refused) => Err(refused),
-            };
-            answers.push(handed_over(answered));
-        }
-        Ok(answers)
+        Ok(answers(sent, handed_over).await)
     }
 }
 
