@@ -24,7 +24,7 @@ pub(crate) struct HandedCase<'a> {
     template_fields: Vec<HandedField<'a>>,
 }
 
-/// `template-field`.
+/// `template-field`, and `parameter`.
 #[derive(ComponentType, Lower)]
 #[component(record)]
 pub(crate) struct HandedField<'a> {
@@ -90,7 +90,7 @@ impl<'a> From<&'a Case> for HandedCase<'a> {
             case_id: case.id.as_str(),
             task_type: case.task_type.as_str(),
             context: &case.context,
-            template_fields: fields(&case.template_fields),
+            template_fields: pairs(&case.template_fields, field),
         }
     }
 }
@@ -107,28 +107,20 @@ impl<'a> From<&'a Case> for HandedScoredCase<'a> {
 
 impl<'a> From<&'a Settings> for HandedSettings<'a> {
     fn from(settings: &'a Settings) -> Self {
-        let prompts = settings.prompts.iter();
-        let prompts = prompts.map(|(name, template)| HandedPrompt {
-            name: name.as_str(),
-            template: template.as_str(),
-        });
+        let prompt = |name, template| HandedPrompt { name, template };
         Self {
-            prompts: prompts.collect(),
-            parameters: fields(&settings.parameters),
+            prompts: pairs(&settings.prompts, prompt),
+            parameters: pairs(&settings.parameters, field),
         }
     }
 }
 
 impl<'a> From<&'a Outcome> for HandedOutcome<'a> {
     fn from(outcome: &'a Outcome) -> Self {
-        let diagnostics = outcome.diagnostics.iter();
-        let diagnostics = diagnostics.map(|(name, text)| HandedDiagnostic {
-            name: name.as_str(),
-            text: text.as_str(),
-        });
+        let diagnostic = |name, text| HandedDiagnostic { name, text };
         Self {
             output_text: outcome.output_text.as_str(),
-            diagnostics: diagnostics.collect(),
+            diagnostics: pairs(&outcome.diagnostics, diagnostic),
         }
     }
 }
@@ -144,11 +136,16 @@ impl<'a> From<&'a Visit> for HandedVisit<'a> {
     }
 }
 
-fn fields(fields: &[(Untrusted, Untrusted)]) -> Vec<HandedField<'_>> {
-    let fields = fields.iter();
-    let fields = fields.map(|(name, value)| HandedField {
-        name: name.as_str(),
-        value: value.as_str(),
-    });
-    fields.collect()
+fn field<'a>(name: &'a str, value: &'a str) -> HandedField<'a> {
+    HandedField { name, value }
+}
+
+/// Makes a record of each pair of texts.
+fn pairs<'a, T>(
+    pairs: &'a [(Untrusted, Untrusted)],
+    record: impl Fn(&'a str, &'a str) -> T,
+) -> Vec<T> {
+    let pairs = pairs.iter();
+    let records = pairs.map(|(name, text)| record(name.as_str(), text.as_str()));
+    records.collect()
 }

@@ -73,10 +73,10 @@ impl CpuMeter {
     }
 
     /// Charges what is done from here on until the charge is dropped.
-    fn charge(self: &Arc<Self>) -> Charge {
+    fn charge(&self) -> Charge<'_> {
         self.poll_began_wall_ns.store(wall_ns(), Relaxed);
         self.poll_began_cpu_ns.store(thread_cpu_ns(), Relaxed);
-        Charge(self.clone())
+        Charge(self)
     }
 
     fn poll_lasts(&self) -> Duration {
@@ -90,11 +90,11 @@ impl CpuMeter {
 }
 
 /// A poll that is charged.
-struct Charge(Arc<CpuMeter>);
+struct Charge<'a>(&'a CpuMeter);
 
-impl Drop for Charge {
+impl Drop for Charge<'_> {
     fn drop(&mut self) {
-        let meter = &self.0;
+        let meter = self.0;
         meter.used_ns.fetch_add(meter.poll_ns(), Relaxed);
         // A thread that waits for a disk is kept, too.
         if meter.poll_lasts() >= engine::TICK {
