@@ -18,6 +18,10 @@ test:
 fuzz target:
     cd host/crates/core && cargo +nightly fuzz run {{target}} -- -max_total_time=600
 
+# Take the profile that release builds are made with
+profile:
+    host/pgo/take
+
 # Run the quickstart
 run:
     cargo run --release -- run examples/quickstart

@@ -17,6 +17,7 @@ mod ledger;
 mod look;
 mod new;
 mod outside;
+mod pgo;
 mod preflight;
 mod program;
 mod providers;
