@@ -22,7 +22,6 @@ use tokio::task::JoinHandle;
 use crate::artifacts::DiskArtifacts;
 use crate::dataset::{Cases, Source};
 use crate::exit::{CommandResult, file_error};
-use crate::huge_pages;
 use crate::model_calls::ModelCalls;
 use crate::report::{self, Progress};
 use crate::run_dir::{Finished, Lines, RunDir};
@@ -87,7 +86,6 @@ impl Run {
 /// Runs all cases and writes their rows.
 pub(crate) async fn run(mut run: Run, progress: &Progress) -> CommandResult<Ended> {
     let began = Instant::now();
-    huge_pages::take_for(run.workers);
     let n_rows = run.n_rows();
     let world_failures_max = (run.world_failures_max * n_rows as f64).floor() as u64;
     progress.begin(n_rows, &run.tally);

@@ -11,7 +11,6 @@ mod cores;
 mod database;
 mod exit;
 mod home;
-mod huge_pages;
 mod ledger;
 mod manifest;
 mod workspace;
@@ -68,12 +67,20 @@ use tracing_subscriber::fmt::format::FmtSpan;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Has the kernel give no huge pages to this process: where it gives them to all
+/// memory, the stack and the tables of each guest would get some, and what lay
+/// idle in a virtual machine costs more to take in large pieces than they spare.
+fn do_without_huge_pages() {
+    // A kernel that has none need not be told.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
 fn main() -> ExitCode {
     // A child of this program's own: nothing else is set up there.
     if let Some(code) = commands::child_if_asked() {
         return code;
     }
-    huge_pages::do_without();
+    do_without_huge_pages();
     let cli = commands::Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(
