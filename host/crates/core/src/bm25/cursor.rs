@@ -22,7 +22,7 @@ pub(super) struct Cursor<'a> {
 
 enum Postings<'a> {
     Few { few: Few, times_max: u32 },
-    Blocks(Box<Unpacked<'a>>),
+    Blocks(Unpacked<'a>),
     Bits(Bits<'a>),
 }
 
@@ -32,10 +32,27 @@ struct Unpacked<'a> {
     // The unpacked block, or `n_blocks`, and how many postings it has.
     block: usize,
     n_postings: usize,
-    documents: [u32; BLOCK],
-    // Also unpacked where there are not only documents with the term once.
-    times: [u32; BLOCK],
+    room: Box<Room>,
     is_once: bool,
+}
+
+/// Where a block is unpacked.
+pub(super) struct Room {
+    documents: [u32; BLOCK],
+    // Of a list whose documents have the term once, all are 1.
+    times: [u32; BLOCK],
+}
+
+/// Rooms that no list has now. Boxed, since they move in and out of lists.
+pub(super) type Rooms = Vec<Box<Room>>;
+
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            documents: [0; BLOCK],
+            times: [1; BLOCK],
+        }
+    }
 }
 
 const DAMAGED: IndexError = IndexError::Damaged { part: "lists" };
@@ -52,20 +69,32 @@ pub(super) struct Span<'a> {
 
 impl<'a> Cursor<'a> {
     /// Starts on a list of a term; the first one has documents with it once.
-    pub(super) fn new(term: usize, list: List<'a>, is_once: bool, scale: f32) -> Self {
+    /// Takes the room that it needs for blocks, if there is some.
+    pub(super) fn new(
+        term: usize,
+        list: List<'a>,
+        is_once: bool,
+        scale: f32,
+        rooms: &mut Rooms,
+    ) -> Self {
         let postings = match list {
             List::Few(few) => {
-                let times_max = few.times.iter().max().copied().unwrap_or(0);
+                let times_max = few.times().iter().max().copied().unwrap_or(0);
                 Postings::Few { few, times_max }
             }
-            List::Blocks(blocks) => Postings::Blocks(Box::new(Unpacked {
-                block: blocks.n_blocks,
-                blocks,
-                n_postings: 0,
-                documents: [0; BLOCK],
-                times: [1; BLOCK],
-                is_once,
-            })),
+            List::Blocks(blocks) => {
+                let mut room = rooms.pop().unwrap_or_default();
+                if is_once {
+                    room.times.fill(1);
+                }
+                Postings::Blocks(Unpacked {
+                    block: blocks.n_blocks,
+                    blocks,
+                    n_postings: 0,
+                    room,
+                    is_once,
+                })
+            }
             List::Bits(bits) => Postings::Bits(bits),
         };
         Self {
@@ -77,12 +106,22 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Ends, and gives back the room that it took.
+    pub(super) fn end(self, rooms: &mut Rooms) {
+        if let Postings::Blocks(unpacked) = self.postings {
+            rooms.push(unpacked.room);
+        }
+    }
+
     /// Goes on to a span, which must come after the last one, and returns what no
     /// document of it can get more of for the term.
     pub(super) fn enter(&mut self, span: &Span<'_>) -> f32 {
         let times_max = match &self.postings {
             Postings::Few { few, times_max } => {
-                let after = |place| few.documents.partition_point(|document| *document < place);
+                let after = |place| {
+                    few.documents()
+                        .partition_point(|document| *document < place)
+                };
                 (self.first, self.end) = (after(span.start), after(span.end));
                 if self.first < self.end { *times_max } else { 0 }
             }
@@ -122,9 +161,9 @@ impl<'a> Cursor<'a> {
         match &mut self.postings {
             Postings::Few { few, .. } => {
                 let postings = self.first..self.end;
-                let documents = &few.documents[postings.clone()];
+                let documents = &few.documents()[postings.clone()];
                 let units = by_times(sums);
-                sums.add_by_times(documents, &few.times[postings], &units, gain);
+                sums.add_by_times(documents, &few.times()[postings], &units, gain);
             }
             Postings::Blocks(unpacked) => {
                 let units = if unpacked.is_once {
@@ -134,7 +173,7 @@ impl<'a> Cursor<'a> {
                 };
                 for block in self.first..self.end {
                     unpacked.unpack(block)?;
-                    let documents = &unpacked.documents[..unpacked.n_postings];
+                    let documents = &unpacked.room.documents[..unpacked.n_postings];
                     // Only the first block and the last one reach out of the span.
                     let after = |place| documents.partition_point(|document| *document < place);
                     let from = if block == self.first {
@@ -153,7 +192,7 @@ impl<'a> Cursor<'a> {
                     if unpacked.is_once {
                         sums.add(documents, once);
                     } else {
-                        sums.add_by_times(documents, &unpacked.times[from..to], &units, gain);
+                        sums.add_by_times(documents, &unpacked.room.times[from..to], &units, gain);
                     }
                 }
             }
@@ -175,8 +214,8 @@ impl<'a> Cursor<'a> {
         let gain = |times| scale * span.gains.most(times);
         match &mut self.postings {
             Postings::Few { few, .. } => candidates.retain_mut(|candidate| {
-                if let Ok(at) = few.documents.binary_search(&candidate.document) {
-                    candidate.bound += gain(few.times[at]);
+                if let Ok(at) = few.documents().binary_search(&candidate.document) {
+                    candidate.bound += gain(few.times()[at]);
                 }
                 candidate.bound + rest >= floor
             }),
@@ -223,7 +262,7 @@ impl<'a> Cursor<'a> {
     ) -> Result<(), IndexError> {
         match &mut self.postings {
             Postings::Few { few, .. } => {
-                let mut postings = few.documents.iter().zip(&few.times).peekable();
+                let mut postings = few.documents().iter().zip(few.times()).peekable();
                 for (at, document) in documents.iter().enumerate() {
                     while postings.next_if(|(with, _)| *with < document).is_some() {}
                     match postings.peek() {
@@ -293,7 +332,7 @@ impl Unpacked<'_> {
     /// unless the document is before it.
     fn start_for(&self, document: u32) -> usize {
         let is_unpacked = self.block < self.blocks.n_blocks;
-        if is_unpacked && self.documents[0] <= document {
+        if is_unpacked && self.room.documents[0] <= document {
             self.block
         } else {
             0
@@ -305,10 +344,10 @@ impl Unpacked<'_> {
             return Ok(());
         }
         self.block = self.blocks.n_blocks;
-        let n_postings = self.blocks.unpack(block, &mut self.documents);
+        let n_postings = self.blocks.unpack(block, &mut self.room.documents);
         self.n_postings = n_postings.ok_or(DAMAGED)?;
         if !self.is_once {
-            let times = self.blocks.unpack_times(block, &mut self.times);
+            let times = self.blocks.unpack_times(block, &mut self.room.times);
             times.ok_or(DAMAGED)?;
         }
         self.block = block;
@@ -322,8 +361,8 @@ impl Unpacked<'_> {
             return Ok(None);
         }
         self.unpack(block)?;
-        let documents = &self.documents[..self.n_postings];
+        let documents = &self.room.documents[..self.n_postings];
         let at = documents.binary_search(&document).ok();
-        Ok(at.map(|at| self.times[at]))
+        Ok(at.map(|at| self.room.times[at]))
     }
 }

@@ -52,8 +52,8 @@ pub struct Stats {
 /// A term that was found.
 pub(super) struct Found<'a> {
     pub(super) n_documents: u32,
-    /// Its lists and their layers; none of them is empty.
-    pub(super) lists: Vec<(usize, List<'a>)>,
+    /// Its lists by their layers; none of them is empty.
+    pub(super) lists: [Option<List<'a>>; N_LAYERS],
 }
 
 impl<B: AsRef<[u8]>> Index<B> {
@@ -163,13 +163,13 @@ impl<B: AsRef<[u8]>> Index<B> {
         let damaged = IndexError::Damaged { part: "lists" };
         let mut found = Found {
             n_documents: 0,
-            lists: Vec::with_capacity(N_LAYERS),
+            lists: [const { None }; N_LAYERS],
         };
         for layer in 0..N_LAYERS {
             let (n_documents, n_bytes) = (layers.n_documents[layer], layers.n_bytes[layer]);
             if n_documents > 0 {
                 let list = List::read(self.file.get(at, n_bytes)?, n_documents, self.n_documents());
-                found.lists.push((layer, list.ok_or(damaged.clone())?));
+                found.lists[layer] = Some(list.ok_or(damaged.clone())?);
                 at += n_bytes;
             }
             let sum = found.n_documents.checked_add(n_documents);

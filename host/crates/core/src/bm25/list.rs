@@ -140,8 +140,20 @@ pub(super) enum List<'a> {
 
 /// Fewer postings than fill a block.
 pub(super) struct Few {
-    pub(super) documents: Vec<u32>,
-    pub(super) times: Vec<u32>,
+    // The documents, and then for each of them how many times.
+    both: Vec<u32>,
+}
+
+impl Few {
+    #[inline]
+    pub(super) fn documents(&self) -> &[u32] {
+        &self.both[..self.both.len() / 2]
+    }
+
+    #[inline]
+    pub(super) fn times(&self) -> &[u32] {
+        &self.both[self.both.len() / 2..]
+    }
 }
 
 /// A list of packed blocks.
@@ -184,12 +196,10 @@ impl<'a> List<'a> {
 }
 
 fn read_few(mut bytes: &[u8], n_with_term: usize, n_documents: u32) -> Option<Few> {
-    let mut few = Few {
-        documents: Vec::with_capacity(n_with_term),
-        times: Vec::with_capacity(n_with_term),
-    };
+    let mut both = vec![0; 2 * n_with_term];
+    let (documents, all_times) = both.split_at_mut(n_with_term);
     let mut next = 0u32;
-    for _ in 0..n_with_term {
+    for at in 0..n_with_term {
         let gap = take_varint(&mut bytes)?;
         let times = match gap & 1 {
             0 => 1,
@@ -197,11 +207,11 @@ fn read_few(mut bytes: &[u8], n_with_term: usize, n_documents: u32) -> Option<Fe
         };
         let document = next.checked_add((gap >> 1).try_into().ok()?)?;
         (document < n_documents).then_some(())?;
-        few.documents.push(document);
-        few.times.push(times);
+        documents[at] = document;
+        all_times[at] = times;
         next = document + 1;
     }
-    Some(few)
+    Some(Few { both })
 }
 
 impl Blocks<'_> {

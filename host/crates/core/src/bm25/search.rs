@@ -13,7 +13,7 @@
 //! documents are returned, and in which order.
 
 use super::IndexError;
-use super::cursor::{Cursor, Span};
+use super::cursor::{Cursor, Rooms, Span};
 use super::index::Index;
 use super::lengths::{Gains, Lengths};
 use super::list::N_LAYERS;
@@ -38,6 +38,9 @@ pub struct Scratch {
     pool: Vec<Kept>,
     least: Vec<f32>,
     scores: Scores,
+    order: Vec<(f32, usize)>,
+    rests: Vec<f32>,
+    rooms: Rooms,
 }
 
 /// A document that may be a hit, and what its score cannot exceed.
@@ -88,7 +91,7 @@ impl<B: AsRef<[u8]>> Index<B> {
         let mut hits = self.search_terms(&terms, k, scratch)?;
         let n_wanted = k.min(self.n_documents() as usize);
         if hits.len() < n_wanted {
-            let score = Query::read(self, &terms)?.absence;
+            let score = Query::read(self, &terms, &mut scratch.rooms)?.absence;
             let mut found: Vec<_> = hits.iter().map(|hit| hit.document).collect();
             found.sort_unstable();
             let others =
@@ -109,7 +112,7 @@ impl<B: AsRef<[u8]>> Index<B> {
         k: usize,
         scratch: &mut Scratch,
     ) -> Result<Vec<Hit>, IndexError> {
-        let mut query = Query::read(self, terms)?;
+        let mut query = Query::read(self, terms, &mut scratch.rooms)?;
         let mut top = Top::new(k);
         if k == 0 || query.cursors.is_empty() {
             return Ok(Vec::new());
@@ -132,6 +135,9 @@ impl<B: AsRef<[u8]>> Index<B> {
             span_len = (span_len * 2).min(SPAN as u32);
         }
         query.score_all(scratch, &mut top)?;
+        let cursors = query.cursors.into_iter();
+        cursors.for_each(|cursor| cursor.end(&mut scratch.rooms));
+        scratch.rooms.truncate(ROOMS_KEPT);
         Ok(top.into_hits())
     }
 }
@@ -140,6 +146,9 @@ impl<B: AsRef<[u8]>> Index<B> {
 /// many as are wanted. Only where very many have about the same score do they
 /// come to be more.
 const POOL: usize = 1 << 12;
+
+/// How many lists of blocks have room for the next search: about a kilobyte each.
+const ROOMS_KEPT: usize = 64;
 
 /// How many documents are looked at first. Few, since nothing can be skipped
 /// before `k` documents were found.
@@ -164,7 +173,11 @@ struct Query<'a, B> {
 }
 
 impl<'a, B: AsRef<[u8]>> Query<'a, B> {
-    fn read<T: AsRef<str>>(index: &'a Index<B>, terms: &[T]) -> Result<Self, IndexError> {
+    fn read<T: AsRef<str>>(
+        index: &'a Index<B>,
+        terms: &[T],
+        rooms: &mut Rooms,
+    ) -> Result<Self, IndexError> {
         let mut unique: Vec<&str> = terms.iter().map(AsRef::as_ref).collect();
         unique.sort_unstable();
         unique.dedup();
@@ -193,10 +206,10 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
             if factors.idf > 0.0 {
                 let number = query.terms.len();
                 let scale = factors.idf * n_in_query[at] as f32;
-                let cursors = found.lists.into_iter();
-                let cursors =
-                    cursors.map(|(layer, list)| Cursor::new(number, list, layer == 0, scale));
-                query.cursors.extend(cursors);
+                for (layer, list) in found.lists.into_iter().enumerate() {
+                    let cursor = |list| Cursor::new(number, list, layer == 0, scale, rooms);
+                    query.cursors.extend(list.map(cursor));
+                }
                 query.terms.push(factors);
                 number_of[at] = Some(number);
             }
@@ -224,15 +237,23 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
             gains: Gains::new(&index.settings().scoring, index.length_mean, lengths),
             floor,
         };
+        let Scratch {
+            sums,
+            candidates,
+            pool,
+            order,
+            rests,
+            ..
+        } = scratch;
         let cursors = self.cursors.iter_mut().enumerate();
-        let mut order: Vec<_> = cursors
-            .map(|(at, cursor)| (cursor.enter(&span), at))
-            .collect();
+        order.clear();
+        order.extend(cursors.map(|(at, cursor)| (cursor.enter(&span), at)));
         order.retain(|(bound, _)| *bound > 0.0);
         order.sort_unstable_by(|one, other| other.0.total_cmp(&one.0));
         // For each place in the order, what it and all after it can give. No
         // document is in both lists of a term, so only the greater one counts.
-        let mut rests = vec![0.0; order.len() + 1];
+        rests.clear();
+        rests.resize(order.len() + 1, 0.0);
         self.gains.fill(0.0);
         for (at, (bound, cursor)) in order.iter().enumerate().rev() {
             let gain = &mut self.gains[self.cursors[*cursor].term];
@@ -245,14 +266,8 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         if rests[0] <= 0.0 {
             return Ok(());
         }
-        let Scratch {
-            sums,
-            candidates,
-            pool,
-            ..
-        } = scratch;
         sums.start(start, end, rests[0], order.len());
-        self.collect(&order, &rests, &span, sums, candidates)?;
+        self.collect(order, rests, &span, sums, candidates)?;
         let (rounding, share) = (sums.rounding(order.len()), span.gains.share());
         pool.extend(candidates.iter().map(|candidate| Kept {
             document: candidate.document,

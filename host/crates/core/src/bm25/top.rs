@@ -12,6 +12,9 @@ pub(super) struct Top {
     heap: BinaryHeap<Ranked>,
 }
 
+/// For how many hits there is room before any is found.
+const ROOM_MAX: usize = 128;
+
 /// A hit that is greater the further down it ranks.
 struct Ranked(Hit);
 
@@ -19,7 +22,7 @@ impl Top {
     pub(super) fn new(k: usize) -> Self {
         Self {
             k,
-            heap: BinaryHeap::new(),
+            heap: BinaryHeap::with_capacity(k.min(ROOM_MAX)),
         }
     }
 
