@@ -42,7 +42,7 @@ const SDK: &[Template] = files! { "sdk/rust":
     "Cargo.toml" "README.md"
     "src/bindings.rs" "src/bindings/chain_component.rs" "src/bindings/scorer_component.rs"
     "src/case.rs" "src/chain.rs" "src/declare.rs" "src/fake.rs" "src/glue.rs"
-    "src/graph.rs" "src/graph/check.rs" "src/graph/describe.rs"
+    "src/graph.rs" "src/graph/check.rs" "src/graph/describe.rs" "src/heap.rs"
     "src/host.rs" "src/lib.rs" "src/parse.rs"
     "src/retrieve.rs" "src/retrieve/fusion.rs" "src/retrieve/layout.rs"
     "src/retrieve/names.rs" "src/retrieve/rescue.rs" "src/run.rs"

@@ -34,6 +34,9 @@ pub mod fake;
 #[cfg(target_arch = "wasm32")]
 mod glue;
 
+#[cfg(all(feature = "heap", any(target_arch = "wasm32", test)))]
+mod heap;
+
 pub use serde_json::{Value, json};
 
 pub use crate::bindings::chain::{ChainError, ChainInfo, StepKind};
