@@ -186,19 +186,23 @@ impl Visit<'_> {
 
     fn put_known(&self, name: &str, text: &mut String) -> bool {
         if let Some(step) = step_placeholder(name) {
-            return self
-                .steps
-                .output(step)
-                .inspect(|output| text.push_str(output))
-                .is_some();
+            let output = self.steps.output(step);
+            return output.inspect(|output| push_long(text, output)).is_some();
         }
         if let Some(parameter) = name.strip_prefix("parameters.") {
             let value = self.settings.placeholder(parameter);
             return value.inspect(|value| text.push_str(value)).is_some();
         }
         let value = self.case.placeholder(name);
-        value.inspect(|value| text.push_str(value)).is_some()
+        value.inspect(|value| push_long(text, value)).is_some()
     }
+}
+
+/// Appends a value that may be long, and leaves room for what follows it in a
+/// prompt: that would double the text for a few bytes.
+fn push_long(text: &mut String, value: &str) {
+    text.reserve(value.len() + 256);
+    text.push_str(value);
 }
 
 /// Returns the step that `steps.NAME.output` names.

@@ -159,7 +159,9 @@ impl<'a> Iterator for Pieces<'a> {
 
 /// Returns where the first `${` and its `}` are.
 fn opening(text: &str) -> Option<(usize, usize)> {
-    let open = text.find("${")?;
+    // One character is found faster than two are.
+    let mut dollars = text.match_indices('$').map(|(at, _)| at);
+    let open = dollars.find(|at| text[at + 1..].starts_with('{'))?;
     let close = open + text[open..].find('}')?;
     Some((open, close))
 }

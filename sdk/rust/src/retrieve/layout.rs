@@ -1,7 +1,5 @@
 //! Passages as the text that prompts show, and back again.
 
-use std::fmt::Write;
-
 use crate::bindings::types::Passage;
 
 /// How the passages of a step stand in its output.
@@ -62,8 +60,9 @@ pub fn numbered(passages: &[Passage]) -> String {
     for (i, passage) in passages.iter().enumerate() {
         let gap = if i == 0 { "" } else { "\n\n" };
         let space = if passage.title.is_empty() { "" } else { " " };
-        let title = &passage.title;
-        let _ = write!(text, "{gap}[{}]{space}{title}\n{}", i + 1, passage.text);
+        let number = (i + 1).to_string();
+        let (title, passage) = (&passage.title, &passage.text);
+        text.extend([gap, "[", &number, "]", space, title, "\n", passage]);
     }
     text
 }
@@ -73,8 +72,9 @@ fn quoted(passages: &[Passage]) -> String {
     for (i, passage) in passages.iter().enumerate() {
         let gap = if i == 0 { "" } else { "\n" };
         let bar = if passage.title.is_empty() { "" } else { " | " };
-        let title = &passage.title;
-        let _ = write!(text, "{gap}[{}] «{title}{bar}{}»", i + 1, passage.text);
+        let number = (i + 1).to_string();
+        let (title, passage) = (&passage.title, &passage.text);
+        text.extend([gap, "[", &number, "] «", title, bar, passage, "»"]);
     }
     text
 }
