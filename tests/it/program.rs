@@ -301,8 +301,10 @@ fn what_is_wrong_before_the_first_case_ends_with_2_and_says_what_to_do() {
     desk.run(&["run", &component, "--cases", &cases, "--provider", "gpt"])
         .told(2, "there is no provider `gpt`");
     desk.run(&["run", &component]).told(2, "--cases FILE");
-    desk.run(&["run", "none.wasm", "--cases", &cases])
-        .told(2, "could not open `none.wasm`");
+    for more in [&["--cases", &cases][..], &[]] {
+        desk.run(&[&["run", "none.wasm"], more].concat())
+            .told(2, "could not open `none.wasm`");
+    }
     desk.run(&["run", &component, "--cases", "none.jsonl"])
         .told(2, "could not open `none.jsonl`");
 }

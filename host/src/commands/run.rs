@@ -185,7 +185,9 @@ struct Guest {
 
 impl Guest {
     fn find(args: &Args) -> CommandResult<Self> {
-        if !args.path.is_dir() {
+        let path = &args.path;
+        let kind = std::fs::metadata(path).map_err(|error| file_error("open", path, error))?;
+        if !kind.is_dir() {
             return Ok(Self {
                 component: args.path.clone(),
                 manifest: args
