@@ -35,10 +35,10 @@ pub(crate) struct Heap {
 }
 
 // SAFETY: the target has no threads, so nobody else is in it at the same time.
-#[cfg(all(target_arch = "wasm32", not(target_feature = "atomics")))]
+#[cfg(target_arch = "wasm32")]
 unsafe impl Sync for Heap {}
 
-#[cfg(all(target_arch = "wasm32", not(target_feature = "atomics")))]
+#[cfg(target_arch = "wasm32")]
 #[global_allocator]
 static HEAP: Heap = Heap::new();
 

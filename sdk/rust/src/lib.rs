@@ -34,7 +34,10 @@ pub mod fake;
 #[cfg(target_arch = "wasm32")]
 mod glue;
 
-#[cfg(all(feature = "heap", any(target_arch = "wasm32", test)))]
+#[cfg(all(
+    feature = "heap",
+    any(all(target_arch = "wasm32", not(target_feature = "atomics")), test)
+))]
 mod heap;
 
 pub use serde_json::{Value, json};
