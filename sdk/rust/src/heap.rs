@@ -25,7 +25,7 @@ const CHUNK: Layout = match Layout::from_size_align(2 << 10, STEP) {
 };
 
 /// A guest's memory.
-pub(crate) struct Heap {
+struct Heap {
     /// For each size, the block that was freed last. A freed block begins with
     /// the address of the one that was freed before it.
     freed: [Cell<*mut u8>; SHORT_MAX / STEP],
@@ -43,7 +43,7 @@ unsafe impl Sync for Heap {}
 static HEAP: Heap = Heap::new();
 
 impl Heap {
-    pub(crate) const fn new() -> Self {
+    const fn new() -> Self {
         Self {
             freed: [const { Cell::new(ptr::null_mut()) }; SHORT_MAX / STEP],
             rest: Cell::new(ptr::null_mut()),
@@ -103,6 +103,22 @@ unsafe impl GlobalAlloc for Heap {
         // SAFETY: the block was freed, so it begins with an address.
         list.set(unsafe { block.cast::<*mut u8>().read() });
         block
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if self.list(layout.size(), layout.align()).is_none() {
+            // SAFETY: as the caller promised for this call.
+            return unsafe { System.alloc_zeroed(layout) };
+        }
+        // SAFETY: as the caller promised, and a block has so many bytes.
+        unsafe {
+            let block = self.alloc(layout);
+            if !block.is_null() {
+                block.write_bytes(0, layout.size());
+            }
+            block
+        }
     }
 
     #[inline]
@@ -231,6 +247,23 @@ mod tests {
         assert_ne!(other.block, at);
         let again = Held::new(&heap, layout(33), 4);
         assert_eq!(again.block, at);
+    }
+
+    #[test]
+    fn what_is_to_be_zero_is_zero_where_something_was_before() {
+        let heap = Heap::new();
+        for size in [48, SHORT_MAX, SHORT_MAX + 1] {
+            let layout = Layout::from_size_align(size, 8).unwrap();
+            Held::new(&heap, layout, 1).free(&heap);
+            // SAFETY: the size is not 0.
+            let block = unsafe { heap.alloc_zeroed(layout) };
+            let zeros = Held {
+                block,
+                layout,
+                byte: 0,
+            };
+            zeros.free(&heap);
+        }
     }
 
     #[test]

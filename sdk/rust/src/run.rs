@@ -1,6 +1,7 @@
 //! One case on its way through a graph: what the steps before have put out,
 //! and what a step may reach while it works.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use crate::bindings::chain::ChainError;
@@ -185,24 +186,24 @@ impl Visit<'_> {
     }
 
     fn put_known(&self, name: &str, text: &mut String) -> bool {
+        let Some(value) = self.known(name) else {
+            return false;
+        };
+        // With room for what follows: that would double the text for a few bytes.
+        text.reserve(value.len() + 256);
+        text.push_str(&value);
+        true
+    }
+
+    fn known(&self, name: &str) -> Option<Cow<'_, str>> {
         if let Some(step) = step_placeholder(name) {
-            let output = self.steps.output(step);
-            return output.inspect(|output| push_long(text, output)).is_some();
+            return self.steps.output(step).map(Cow::Borrowed);
         }
         if let Some(parameter) = name.strip_prefix("parameters.") {
-            let value = self.settings.placeholder(parameter);
-            return value.inspect(|value| text.push_str(value)).is_some();
+            return self.settings.placeholder(parameter).map(Cow::Owned);
         }
-        let value = self.case.placeholder(name);
-        value.inspect(|value| push_long(text, value)).is_some()
+        self.case.placeholder(name)
     }
-}
-
-/// Appends a value that may be long, and leaves room for what follows it in a
-/// prompt: that would double the text for a few bytes.
-fn push_long(text: &mut String, value: &str) {
-    text.reserve(value.len() + 256);
-    text.push_str(value);
 }
 
 /// Returns the step that `steps.NAME.output` names.

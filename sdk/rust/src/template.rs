@@ -159,9 +159,7 @@ impl<'a> Iterator for Pieces<'a> {
 
 /// Returns where the first `${` and its `}` are.
 fn opening(text: &str) -> Option<(usize, usize)> {
-    // One character is found faster than two are.
-    let mut dollars = text.match_indices('$').map(|(at, _)| at);
-    let open = dollars.find(|at| text[at + 1..].starts_with('{'))?;
+    let open = text.find("${")?;
     let close = open + text[open..].find('}')?;
     Some((open, close))
 }
