@@ -50,7 +50,7 @@ impl Default for Room {
     fn default() -> Self {
         Self {
             documents: [0; BLOCK],
-            times: [1; BLOCK],
+            times: [0; BLOCK],
         }
     }
 }
@@ -118,10 +118,8 @@ impl<'a> Cursor<'a> {
     pub(super) fn enter(&mut self, span: &Span<'_>) -> f32 {
         let times_max = match &self.postings {
             Postings::Few { few, times_max } => {
-                let after = |place| {
-                    few.documents()
-                        .partition_point(|document| *document < place)
-                };
+                let documents = few.documents();
+                let after = |place| documents.partition_point(|document| *document < place);
                 (self.first, self.end) = (after(span.start), after(span.end));
                 if self.first < self.end { *times_max } else { 0 }
             }

@@ -197,19 +197,17 @@ impl<'a> List<'a> {
 
 fn read_few(mut bytes: &[u8], n_with_term: usize, n_documents: u32) -> Option<Few> {
     let mut both = vec![0; 2 * n_with_term];
-    let (documents, all_times) = both.split_at_mut(n_with_term);
+    let (documents, times) = both.split_at_mut(n_with_term);
     let mut next = 0u32;
-    for at in 0..n_with_term {
+    for (document, times) in documents.iter_mut().zip(times) {
         let gap = take_varint(&mut bytes)?;
-        let times = match gap & 1 {
+        *times = match gap & 1 {
             0 => 1,
             _ => take_varint_u32(&mut bytes)?.checked_add(2)?,
         };
-        let document = next.checked_add((gap >> 1).try_into().ok()?)?;
-        (document < n_documents).then_some(())?;
-        documents[at] = document;
-        all_times[at] = times;
-        next = document + 1;
+        *document = next.checked_add((gap >> 1).try_into().ok()?)?;
+        (*document < n_documents).then_some(())?;
+        next = *document + 1;
     }
     Some(Few { both })
 }

@@ -91,7 +91,9 @@ impl<B: AsRef<[u8]>> Index<B> {
         let mut hits = self.search_terms(&terms, k, scratch)?;
         let n_wanted = k.min(self.n_documents() as usize);
         if hits.len() < n_wanted {
-            let score = Query::read(self, &terms, &mut scratch.rooms)?.absence;
+            let query = Query::read(self, &terms, &mut scratch.rooms)?;
+            let score = query.absence;
+            query.end(&mut scratch.rooms);
             let mut found: Vec<_> = hits.iter().map(|hit| hit.document).collect();
             found.sort_unstable();
             let others =
@@ -135,9 +137,7 @@ impl<B: AsRef<[u8]>> Index<B> {
             span_len = (span_len * 2).min(SPAN as u32);
         }
         query.score_all(scratch, &mut top)?;
-        let cursors = query.cursors.into_iter();
-        cursors.for_each(|cursor| cursor.end(&mut scratch.rooms));
-        scratch.rooms.truncate(ROOMS_KEPT);
+        query.end(&mut scratch.rooms);
         Ok(top.into_hits())
     }
 }
@@ -220,6 +220,14 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
         query.absence = sum(&absences.collect::<Vec<_>>());
         query.gains = vec![0.0; query.terms.len()];
         Ok(query)
+    }
+
+    /// Ends, and gives back the rooms of its lists.
+    fn end(self, rooms: &mut Rooms) {
+        for cursor in self.cursors {
+            cursor.end(rooms);
+        }
+        rooms.truncate(ROOMS_KEPT);
     }
 
     fn search_span(
