@@ -1,26 +1,56 @@
 //! One exchange: with deadlines, without redirects, and with no more of the reply
 //! than it may have.
 
+mod lines;
+
+use std::error::Error;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use fapo_core::call::ProviderError;
 use fapo_core::policy::Deadlines;
-use reqwest::header::HeaderMap;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Body;
+use hyper::{Response, Uri};
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::header::{HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::redirect::Policy;
-use reqwest::{Body, Client, Method, Request, Url};
+use reqwest::{Client, Method, Request, Url};
+use tokio::time::Instant;
 
+use self::lines::Lines;
 use super::place::is_here;
 use super::wire::Reply;
 use crate::exit::{CommandError, CommandResult};
 
+/// What this program calls itself.
+const SELF: HeaderValue =
+    HeaderValue::from_static(concat!("fapo-host/", env!("CARGO_PKG_VERSION")));
+
 /// A client for one provider.
 pub(crate) struct Http {
-    client: Client,
+    way: Way,
     /// The last address that was read: nearly all requests have the same one.
     url: Mutex<Option<(String, Url)>>,
-    total: Duration,
+    deadlines: Deadlines,
+    answer_bytes_max: u64,
+}
+
+/// How a server is spoken to.
+enum Way {
+    /// Plainly, with nobody between: for this machine, and for one's own network.
+    Lines(Box<Lines>),
+    /// Over TLS, in HTTP/2 where the server has it, through a proxy.
+    Client(Client),
+}
+
+/// How long one waits in an exchange, and for how much.
+struct Patience {
+    connect_max: Duration,
+    silence_max: Duration,
+    total_max: Duration,
+    until: Instant,
     answer_bytes_max: u64,
 }
 
@@ -41,35 +71,20 @@ impl Http {
         deadlines: &Deadlines,
         answer_bytes_max: u64,
     ) -> CommandResult<Self> {
-        // The first one decides; another one is the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = Client::builder();
-        if base.starts_with("http:") {
-            // No certificate will be looked at, and a machine may have none.
-            builder = builder.tls_certs_only([]);
-        }
-        if is_here(base) {
-            // No proxy leads back to this machine.
-            builder = builder.no_proxy();
-        }
-        let client = builder
-            .redirect(Policy::none())
-            .connect_timeout(Duration::from_millis(deadlines.connect_ms))
-            .read_timeout(Duration::from_millis(deadlines.idle_ms))
-            .tcp_nodelay(true)
-            .user_agent(concat!("fapo-host/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| {
-                CommandError::world("could not set up a client for HTTP")
-                    .because(told(&error))
-                    .hint("the system's root certificates may be missing, as in `apt install ca-certificates`")
-            })?;
-        Ok(Self {
-            client,
+        let way = match lines(base, &Matcher::from_system()) {
+            Some(lines) => Way::Lines(Box::new(lines)),
+            None => Way::Client(client(base, deadlines)?),
+        };
+        Ok(Self::by(way, deadlines, answer_bytes_max))
+    }
+
+    fn by(way: Way, deadlines: &Deadlines, answer_bytes_max: u64) -> Self {
+        Self {
+            way,
             url: Mutex::default(),
-            total: Duration::from_millis(deadlines.total_ms),
+            deadlines: *deadlines,
             answer_bytes_max,
-        })
+        }
     }
 
     /// Reads an address.
@@ -94,7 +109,7 @@ impl Http {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Reply, Broken> {
-        self.send(Method::POST, url, headers, Some(body)).await
+        self.send(Method::POST, url, headers, body).await
     }
 
     /// Sends a request, and waits for the whole of the reply.
@@ -102,68 +117,202 @@ impl Http {
         &self,
         method: Method,
         url: Url,
-        headers: HeaderMap,
-        body: Option<Bytes>,
+        mut headers: HeaderMap,
+        body: Bytes,
     ) -> Result<Reply, Broken> {
-        let mut request = Request::new(method, url);
-        *request.headers_mut() = headers;
-        *request.body_mut() = body.map(Body::from);
-        let exchange = self.exchange(request);
-        match tokio::time::timeout(self.total, exchange).await {
-            Ok(reply) => reply,
-            Err(_) => Err(Broken {
-                why: format!("no whole answer within {} s", self.total.as_secs_f64()),
-                again: true,
-                had_left: true,
-            }),
+        headers.entry(USER_AGENT).or_insert(SELF);
+        let patience = Patience::new(&self.deadlines, self.answer_bytes_max);
+        match &self.way {
+            Way::Lines(lines) => {
+                let mut request = hyper::Request::new(Full::new(body));
+                *request.method_mut() = method;
+                *request.uri_mut() = target(&url)?;
+                *request.headers_mut() = headers;
+                lines.exchange(request, &patience).await
+            }
+            Way::Client(client) => {
+                let mut request = Request::new(method, url);
+                *request.headers_mut() = headers;
+                *request.body_mut() = Some(body.into());
+                let response = patience.heard(client.execute(request)).await??;
+                patience.whole(response.into()).await
+            }
+        }
+    }
+}
+
+/// Returns lines to a server, if it speaks plain HTTP and no proxy is wanted.
+fn lines(base: &str, proxies: &Matcher) -> Option<Lines> {
+    let url = Url::parse(base).ok()?;
+    let is_direct = || {
+        is_here(base)
+            || Uri::try_from(url.as_str()).is_ok_and(|server| proxies.intercept(&server).is_none())
+    };
+    (url.scheme() == "http" && is_direct()).then(|| Lines::to(&url))?
+}
+
+/// Returns a client that speaks whatever a server asks for.
+fn client(base: &str, deadlines: &Deadlines) -> CommandResult<Client> {
+    // The first one decides; another one is the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = Client::builder();
+    if base.starts_with("http:") {
+        // No certificate will be looked at, and a machine may have none.
+        builder = builder.tls_certs_only([]);
+    }
+    if is_here(base) {
+        // No proxy leads back to this machine.
+        builder = builder.no_proxy();
+    }
+    builder
+        .redirect(Policy::none())
+        .connect_timeout(wait(deadlines.connect_ms))
+        .tcp_nodelay(true)
+        .build()
+        .map_err(|error| {
+            CommandError::world("could not set up a client for HTTP")
+                .because(told("the request failed", error.source()))
+                .hint("the system's root certificates may be missing, as in `apt install ca-certificates`")
+        })
+}
+
+/// Returns what is asked of the server of an address.
+fn target(url: &Url) -> Result<Uri, Broken> {
+    let target = match url.query() {
+        None => Uri::try_from(url.path()),
+        Some(query) => Uri::try_from(format!("{}?{query}", url.path())),
+    };
+    target.map_err(|error| Broken {
+        why: format!("the request has no address: {error}"),
+        again: false,
+        had_left: false,
+    })
+}
+
+/// Returns a time to wait. What is longer than a year is for ever, and clocks
+/// have an end.
+fn wait(ms: u64) -> Duration {
+    const YEAR: Duration = Duration::from_hours(24 * 365);
+    Duration::from_millis(ms).min(YEAR)
+}
+
+impl Patience {
+    fn new(deadlines: &Deadlines, answer_bytes_max: u64) -> Self {
+        let total_max = wait(deadlines.total_ms);
+        Self {
+            connect_max: wait(deadlines.connect_ms),
+            silence_max: wait(deadlines.idle_ms),
+            total_max,
+            until: Instant::now() + total_max,
+            answer_bytes_max,
         }
     }
 
-    async fn exchange(&self, request: Request) -> Result<Reply, Broken> {
-        let mut response = self.client.execute(request).await.map_err(broken)?;
+    /// Waits for a connection.
+    async fn connected<T>(&self, connecting: impl Future<Output = T>) -> Result<T, Broken> {
+        let by = self.until.min(Instant::now() + self.connect_max);
+        let connected = tokio::time::timeout_at(by, connecting).await;
+        connected.map_err(|_| Broken::unconnected("no connection in time".into()))
+    }
+
+    /// Waits for something of the server.
+    async fn heard<T>(&self, something: impl Future<Output = T>) -> Result<T, Broken> {
+        let silent = Instant::now() + self.silence_max;
+        let heard = tokio::time::timeout_at(silent.min(self.until), something).await;
+        heard.map_err(|_| Broken {
+            why: match silent < self.until {
+                true => format!(
+                    "the server fell silent: nothing came for {} s",
+                    self.silence_max.as_secs_f64()
+                ),
+                false => format!("no whole answer within {} s", self.total_max.as_secs_f64()),
+            },
+            again: true,
+            had_left: true,
+        })
+    }
+
+    /// Waits for the whole of a reply.
+    async fn whole<B>(&self, response: Response<B>) -> Result<Reply, Broken>
+    where
+        B: Body<Data = Bytes, Error: Into<Broken>> + Unpin,
+    {
         let too_long = || Broken {
             why: format!("the answer is longer than {} bytes", self.answer_bytes_max),
             again: false,
             had_left: true,
         };
-        if response.content_length() > Some(self.answer_bytes_max) {
+        let (head, mut rest) = response.into_parts();
+        if rest.size_hint().lower() > self.answer_bytes_max {
             return Err(too_long());
         }
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+        while let Some(frame) = self.heard(rest.frame()).await? {
+            // What is no data comes after the body, and nobody asked for it.
+            let Ok(chunk) = frame.map_err(Into::into)?.into_data() else {
+                continue;
+            };
             if (body.len() + chunk.len()) as u64 > self.answer_bytes_max {
                 return Err(too_long());
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Reply {
-            status: response.status().as_u16(),
-            headers: std::mem::take(response.headers_mut()),
+            status: head.status.as_u16(),
+            headers: head.headers,
             body: body.freeze(),
         })
     }
 }
 
-fn broken(error: reqwest::Error) -> Broken {
-    let connecting = error.is_connect();
-    let what = match (connecting, error.is_timeout()) {
-        (true, true) => "no connection in time",
-        (true, false) => "no connection",
-        (false, true) => "the server fell silent",
-        (false, false) => "the connection broke",
-    };
-    Broken {
-        why: format!("{what}: {}", told(&error)),
-        again: !error.is_builder(),
-        had_left: !connecting && !error.is_builder(),
+impl Broken {
+    /// There is no connection to the server.
+    fn unconnected(why: String) -> Self {
+        Self {
+            why,
+            again: true,
+            had_left: false,
+        }
+    }
+
+    /// The connection broke.
+    fn amid(error: &hyper::Error) -> Self {
+        Self {
+            why: told("the connection broke", Some(error)),
+            again: !error.is_user(),
+            had_left: !error.is_user(),
+        }
     }
 }
 
-/// Returns what an error says, its causes included, and the URL left out: a
-/// person knows it, and it may hold what is not for everyone.
-fn told(error: &reqwest::Error) -> String {
-    let mut told = Vec::new();
-    let mut source = std::error::Error::source(error);
+impl From<hyper::Error> for Broken {
+    fn from(error: hyper::Error) -> Self {
+        Self::amid(&error)
+    }
+}
+
+impl From<reqwest::Error> for Broken {
+    fn from(error: reqwest::Error) -> Self {
+        let connecting = error.is_connect();
+        let what = match (connecting, error.is_timeout()) {
+            (true, true) => "no connection in time",
+            (true, false) => "no connection",
+            (false, _) => "the connection broke",
+        };
+        Self {
+            // What it says itself has the URL, which a person knows, and which
+            // may hold what is not for everyone.
+            why: told(what, error.source()),
+            again: !error.is_builder(),
+            had_left: !connecting && !error.is_builder(),
+        }
+    }
+}
+
+/// Returns what happened, and what an error and its causes say of it.
+fn told(what: &str, error: Option<&dyn Error>) -> String {
+    let mut told = vec![what.to_owned()];
+    let mut source = error;
     while let Some(error) = source {
         let text = error.to_string();
         if told.last() != Some(&text) {
@@ -171,8 +320,8 @@ fn told(error: &reqwest::Error) -> String {
         }
         source = error.source();
     }
-    match told.is_empty() {
-        true => "the request failed".into(),
-        false => told.join(": "),
-    }
+    told.join(": ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,6 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use fapo_core::Untrusted;
 use fapo_core::call::{Found, Passage, RetrievalError, SearchRequest};
 use fapo_core::digest::{canonical_json, sha256_hex};
@@ -228,7 +227,7 @@ impl Server {
             Asks::Get => Method::GET,
             Asks::Post => Method::POST,
         };
-        let body = self.shape.body(request).map(Bytes::from);
+        let body = self.shape.body(request).unwrap_or_default().into();
         let sent = way.http.send(method, url, way.headers.clone(), body).await;
         let reply = match sent {
             Ok(reply) => reply,
