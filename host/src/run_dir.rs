@@ -5,7 +5,6 @@
 mod resumed;
 mod written;
 
-use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use fapo_core::artifact::{CallRow, ResultRow, TimingRow};
 use fapo_core::digest::hex;
+use fapo_core::json;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -115,21 +115,11 @@ impl Lines {
     }
 }
 
-thread_local! {
-    /// Where rows are written before anyone knows how long they are.
-    static ROWS: RefCell<Vec<u8>> = RefCell::default();
-}
-
-/// Bytes of it that are kept for the next rows.
-const ROWS_KEPT: usize = 1 << 20;
-
 /// Returns the lines of some rows, and no byte more than they take.
 fn written(rows: &[impl Serialize]) -> Vec<u8> {
-    ROWS.with_borrow_mut(|lines| {
-        lines.clear();
-        lines.shrink_to(ROWS_KEPT);
+    json::scratch(|lines| {
         for row in rows {
-            serde_json::to_writer(&mut *lines, row).expect("records of plain data can be written");
+            json::append(lines, row);
             lines.push(b'\n');
         }
         lines.as_slice().to_vec()

@@ -1,6 +1,7 @@
 //! What makes two calls the same: the key of an answer that is kept.
 
 use fapo_core::call::GenerateRequest;
+use fapo_core::json;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -26,9 +27,10 @@ pub(super) struct Asked<'a> {
 impl Asked<'_> {
     /// Returns what tells this call from others.
     pub(super) fn digest(&self) -> Key {
-        let text =
-            serde_json::to_vec(&(FORMAT, self)).expect("records of plain data can be written");
-        Sha256::digest(text).into()
+        json::scratch(|text| {
+            json::append(text, &(FORMAT, self));
+            Sha256::digest(text).into()
+        })
     }
 }
 

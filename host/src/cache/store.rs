@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::Sender;
 
 use fapo_core::call::{Completion, Receipt, Served};
+use fapo_core::json;
 use fapo_core::model::Parameter;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
@@ -188,7 +189,7 @@ impl Store {
         identity: Identity,
         kept: &Kept,
     ) -> Option<Kept> {
-        let answer = serde_json::to_vec(kept).expect("records of plain data can be written");
+        let answer = json::bytes(kept);
         if answer.len() > ANSWER_BYTES_MAX {
             return None;
         }

@@ -6,14 +6,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
+use fapo_core::json;
 use rustix::fs::fstatfs;
 use serde::Serialize;
 
 /// The mark of file systems that lie in memory, as in `statfs(2)`.
 const TMPFS_MAGIC: i64 = 0x0102_1994;
-
-/// Bytes that most lines do not go beyond.
-const LINE_BYTES: usize = 1 << 10;
 
 /// Bytes of memory that are kept for the lines that wait next.
 const PENDING_KEPT: usize = 256 << 10;
@@ -72,13 +70,14 @@ impl Lines {
 
     /// Has a line wait, and returns how many there are with it.
     fn push(&self, record: &impl Serialize) -> u64 {
-        let mut line = Vec::with_capacity(LINE_BYTES);
-        serde_json::to_writer(&mut line, record).expect("records of plain data can be written");
-        line.push(b'\n');
-        let mut pending = self.pending.lock().expect("nobody panics with it");
-        pending.lines.extend_from_slice(&line);
-        pending.n_lines += 1;
-        pending.n_lines
+        json::scratch(|line| {
+            json::append(line, record);
+            line.push(b'\n');
+            let mut pending = self.pending.lock().expect("nobody panics with it");
+            pending.lines.extend_from_slice(line);
+            pending.n_lines += 1;
+            pending.n_lines
+        })
     }
 
     /// Writes all lines that wait.

@@ -20,10 +20,10 @@ pub(crate) mod template;
 pub(crate) mod tgi;
 
 use bytes::Bytes;
-use fapo_core::Untrusted;
 use fapo_core::call::{Completion, GenerateRequest, ProviderError, Served, ToolChoice};
 use fapo_core::message::{ContentPart, Message};
 use fapo_core::model::{Model, Parameter};
+use fapo_core::{Untrusted, json};
 use reqwest::header::HeaderMap;
 use serde_json::{Map, Value};
 
@@ -125,17 +125,17 @@ impl Written {
         let mut body = self.body;
         body.extend(fields.clone());
         let messages = self.messages.filter(|(name, _)| !body.contains_key(*name));
-        let bytes = messages.as_ref().map_or(0, |(_, messages)| messages.len());
-        let mut written = Vec::with_capacity(bytes + 512);
-        serde_json::to_writer(&mut written, &body).expect("JSON can be written");
-        if let Some((name, messages)) = messages {
-            written.pop();
-            let comma = if body.is_empty() { "" } else { "," };
-            written.extend_from_slice(format!("{comma}\"{name}\":").as_bytes());
-            written.extend_from_slice(&messages);
-            written.push(b'}');
-        }
-        written
+        json::scratch(|written| {
+            json::append(written, &body);
+            if let Some((name, messages)) = messages {
+                written.pop();
+                let comma = if body.is_empty() { "" } else { "," };
+                written.extend_from_slice(format!("{comma}\"{name}\":").as_bytes());
+                written.extend_from_slice(&messages);
+                written.push(b'}');
+            }
+            written.as_slice().to_vec()
+        })
     }
 }
 

@@ -74,7 +74,7 @@ impl Wire for Chat {
             return Err(invalid("there is no message"));
         }
         let messages: Result<Vec<_>, _> = request.messages.iter().map(Said::of).collect();
-        let messages = written(&messages?, request);
+        let messages = fapo_core::json::bytes(&messages?);
         if let Some(max_tokens) = request.params.max_tokens {
             // A model that reasons counts what it does not show, and refuses
             // the word that means the shown text alone.
@@ -219,16 +219,6 @@ impl<'a> Content<'a> {
         }
         Ok(Self::Parts(parts))
     }
-}
-
-/// Writes a request's messages.
-fn written(messages: &[Said<'_>], request: &GenerateRequest) -> Vec<u8> {
-    // What is escaped takes a little more than the texts themselves.
-    let texts = request.messages.iter().flat_map(Message::texts);
-    let texts: usize = texts.map(str::len).sum();
-    let mut written = Vec::with_capacity(texts + texts / 16 + 128 * messages.len());
-    serde_json::to_writer(&mut written, messages).expect("JSON can be written");
-    written
 }
 
 fn write_media(media: &Media<'_>) -> Result<Value, ProviderError> {
