@@ -367,14 +367,16 @@ fn read_usage(usage: &Counted) -> Usage {
     let input = reply::count(&usage.prompt_tokens);
     let written = reply::count(&usage.completion_tokens);
     let total = reply::count(&usage.total_tokens);
-    let reasoning = reply::count(&usage.completion_tokens_details["reasoning_tokens"]);
+    let details = usage.completion_tokens_details.as_ref();
+    let reasoning = details.and_then(|details| reply::count(&details.reasoning_tokens));
     let hidden = match (input, written, total) {
         (Some(input), Some(written), Some(total)) => total.saturating_sub(input + written),
         _ => 0,
     };
     // A difference that the server counts as something else is not ours to explain.
     let hidden = reasoning.map_or(hidden, |told| if told == hidden { told } else { 0 });
-    let cached = reply::count(&usage.prompt_tokens_details["cached_tokens"]);
+    let details = usage.prompt_tokens_details.as_ref();
+    let cached = details.and_then(|details| reply::count(&details.cached_tokens));
     reply::sane(Usage {
         input_tokens: input,
         cached_input_tokens: cached.or_else(|| reply::count(&usage.prompt_cache_hit_tokens)),

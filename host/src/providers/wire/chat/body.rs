@@ -49,8 +49,16 @@ pub(super) struct Counted {
     pub(super) completion_tokens: Value,
     pub(super) total_tokens: Value,
     pub(super) prompt_cache_hit_tokens: Value,
-    pub(super) prompt_tokens_details: Value,
-    pub(super) completion_tokens_details: Value,
+    pub(super) prompt_tokens_details: Option<Details>,
+    pub(super) completion_tokens_details: Option<Details>,
+}
+
+/// What was counted more closely.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Details {
+    pub(super) cached_tokens: Value,
+    pub(super) reasoning_tokens: Value,
 }
 
 impl Body {
@@ -79,7 +87,7 @@ impl Body {
                 Value::Array(all) => all.into_iter().map(Offered::of).collect(),
                 _ => Vec::new(),
             },
-            usage: Some(record(take(&mut body, "usage"))),
+            usage: Some(Counted::of(take(&mut body, "usage"))),
             ..Self::default()
         }
     }
@@ -93,6 +101,20 @@ impl Offered {
                 .map(record),
             finish_reason: take(&mut choice, "finish_reason"),
             error: take(&mut choice, "error"),
+        }
+    }
+}
+
+impl Counted {
+    fn of(mut usage: Value) -> Self {
+        let mut details = |field| {
+            let details = take(&mut usage, field);
+            details.is_object().then(|| record(details))
+        };
+        Self {
+            prompt_tokens_details: details("prompt_tokens_details"),
+            completion_tokens_details: details("completion_tokens_details"),
+            ..record(usage)
         }
     }
 }
@@ -148,15 +170,18 @@ mod tests {
         for body in [
             r#"{"choices": {"0": {}}, "usage": []}"#,
             r#"{"choices": "none", "usage": {"prompt_tokens_details": 1}}"#,
-            r#"{"choices": null}"#,
+            r#"{"choices": null, "usage": {"prompt_tokens_details": null}}"#,
             "7",
             r#"[{"error": {"message": "no"}}]"#,
         ] {
             let body = Body::read(&reply(body)).unwrap();
             assert!(body.choices.is_empty(), "{body:?}");
             let usage = body.usage.unwrap();
-            assert!(usage.prompt_tokens_details["cached_tokens"].is_null());
+            assert_eq!(usage.prompt_tokens_details, None);
         }
+        let body = r#"{"usage": {"prompt_tokens": 3, "prompt_tokens_details": [4]}}"#;
+        let usage = Body::read(&reply(body)).unwrap().usage.unwrap();
+        assert_eq!(usage.prompt_tokens, 3);
         let body = r#"{"choices": [{"message": "text"}, {"message": null}, 3], "choices": [{"message": 1}]}"#;
         let body = Body::read(&reply(body)).unwrap();
         assert_eq!(body.choices, [Offered::default()]);
