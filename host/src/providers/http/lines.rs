@@ -80,7 +80,8 @@ impl Lines {
         mut request: Request<Full<Bytes>>,
         patience: &Patience,
     ) -> Result<Reply, Broken> {
-        request.headers_mut().insert(HOST, self.name.clone());
+        let host = request.headers_mut().entry(HOST);
+        host.or_insert_with(|| self.name.clone());
         loop {
             let (mut line, is_new) = match self.take() {
                 Some(line) => (line, false),

@@ -148,6 +148,25 @@ async fn replies_come_whole_and_a_connection_serves_many() {
 }
 
 #[tokio::test]
+async fn a_server_can_be_named_otherwise_than_where_it_is() {
+    let server = server(&[WHOLE]).await;
+    for http in ways(&server.base, &DEADLINES) {
+        let url = http.url(server.base.clone()).unwrap();
+        let named = HeaderValue::from_static("models.example");
+        let headers = HeaderMap::from_iter([(reqwest::header::HOST, named)]);
+        http.post(url, headers, Bytes::new()).await.unwrap();
+    }
+    for request in server.requests.lock().unwrap().iter() {
+        assert!(request.starts_with("post / http/1.1\r\n"), "{request}");
+        assert_eq!(request.matches("\r\nhost: ").count(), 1, "{request}");
+        assert!(
+            request.contains("\r\nhost: models.example\r\n"),
+            "{request}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_the_server_closed_is_replaced() {
     // The first server says nothing of it, the second one does.
     for script in [&[WHOLE], &[LAST]] {
