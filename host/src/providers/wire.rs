@@ -25,6 +25,7 @@ use fapo_core::message::{ContentPart, Message};
 use fapo_core::model::{Model, Parameter};
 use fapo_core::{Untrusted, json};
 use reqwest::header::HeaderMap;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// A request in a provider's format.
@@ -36,11 +37,46 @@ pub(crate) struct Written {
     /// Headers of the format; keys are not among them.
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Map<String, Value>,
-    /// The messages as JSON, under their name, where they are no part of `body`:
-    /// they are nearly all of a request, and need not be values before.
-    pub(crate) messages: Option<(&'static str, Vec<u8>)>,
+    /// The messages, where they are no part of `body`: they are nearly all of a
+    /// request, and need not be values before.
+    pub(crate) begun: Option<Begun>,
     /// Parameters that were given, and that the model or the format does not take.
     pub(crate) left_out: Vec<Parameter>,
+}
+
+/// A body that is written as far as its first field goes, which is the messages.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Begun(Vec<u8>);
+
+impl Begun {
+    const NAME: &'static str = "messages";
+
+    /// About how many bytes the other fields take.
+    const REST_BYTES: usize = 256;
+
+    fn new(messages: &impl Serialize) -> Self {
+        json::scratch(|written| {
+            written.extend_from_slice(b"{\"messages\":");
+            json::append(written, messages);
+            let mut body = Vec::with_capacity(written.len() + Self::REST_BYTES);
+            body.extend_from_slice(written);
+            Self(body)
+        })
+    }
+
+    /// Writes the other fields, and returns the whole body.
+    fn end(self, rest: &Map<String, Value>) -> Vec<u8> {
+        let Self(mut body) = self;
+        json::scratch(|written| {
+            json::append(written, rest);
+            // In the place of the brace that opens the rest.
+            if !rest.is_empty() {
+                body.push(b',');
+            }
+            body.extend_from_slice(&written[1..]);
+        });
+        body
+    }
 }
 
 /// What a server replied.
@@ -115,7 +151,7 @@ impl Written {
             path: path.into(),
             headers: Vec::new(),
             body,
-            messages: None,
+            begun: None,
             left_out,
         }
     }
@@ -124,18 +160,10 @@ impl Written {
     pub(crate) fn json(self, fields: &Map<String, Value>) -> Vec<u8> {
         let mut body = self.body;
         body.extend(fields.clone());
-        let messages = self.messages.filter(|(name, _)| !body.contains_key(*name));
-        json::scratch(|written| {
-            json::append(written, &body);
-            if let Some((name, messages)) = messages {
-                written.pop();
-                let comma = if body.is_empty() { "" } else { "," };
-                written.extend_from_slice(format!("{comma}\"{name}\":").as_bytes());
-                written.extend_from_slice(&messages);
-                written.push(b'}');
-            }
-            written.as_slice().to_vec()
-        })
+        match self.begun {
+            Some(begun) if !body.contains_key(Begun::NAME) => begun.end(&body),
+            _ => json::bytes(&body),
+        }
     }
 }
 

@@ -15,8 +15,8 @@ use self::body::{Body, Counted, Offered};
 use super::media::{Kind, Media};
 use super::parameters::Parameters;
 use super::{
-    NoAnswer, Read, Refused, Reply, Wire, Written, call_answered, invalid, path_of, reply, schema,
-    want_no_call,
+    Begun, NoAnswer, Read, Refused, Reply, Wire, Written, call_answered, invalid, path_of, reply,
+    schema, want_no_call,
 };
 
 /// What an opaque part of this format is called. It holds what a server put
@@ -74,7 +74,7 @@ impl Wire for Chat {
             return Err(invalid("there is no message"));
         }
         let messages: Result<Vec<_>, _> = request.messages.iter().map(Said::of).collect();
-        let messages = fapo_core::json::bytes(&messages?);
+        let begun = Begun::new(&messages?);
         if let Some(max_tokens) = request.params.max_tokens {
             // A model that reasons counts what it does not show, and refuses
             // the word that means the shown text alone.
@@ -110,7 +110,7 @@ impl Wire for Chat {
         write_tools(&mut body, request)?;
         let path = path_of(self.path, &model.name);
         Ok(Written {
-            messages: Some(("messages", messages)),
+            begun: Some(begun),
             ..Written::new(path, body, parameters.left_out())
         })
     }
