@@ -2,7 +2,7 @@
 //! format has them and are read at once; the others with more patience.
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use super::super::{NoAnswer, Reply, reply};
@@ -59,6 +59,9 @@ pub(super) struct Counted {
 pub(super) struct Details {
     pub(super) cached_tokens: Value,
     pub(super) reasoning_tokens: Value,
+    /// Nobody looks at it, and with it a list is no record to the reader.
+    #[serde(flatten)]
+    others: IgnoredAny,
 }
 
 impl Body {
@@ -182,6 +185,7 @@ mod tests {
         let body = r#"{"usage": {"prompt_tokens": 3, "prompt_tokens_details": [4]}}"#;
         let usage = Body::read(&reply(body)).unwrap().usage.unwrap();
         assert_eq!(usage.prompt_tokens, 3);
+        assert_eq!(usage.prompt_tokens_details, None);
         let body = r#"{"choices": [{"message": "text"}, {"message": null}, 3], "choices": [{"message": 1}]}"#;
         let body = Body::read(&reply(body)).unwrap();
         assert_eq!(body.choices, [Offered::default()]);
