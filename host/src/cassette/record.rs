@@ -113,7 +113,7 @@ impl Recorder {
 
     /// Writes a line, with one system call that no end of this process undoes.
     pub(super) fn append(&self, line: &Line<Call, Search>) -> Result<(), ProviderError> {
-        let mut json = serde_json::to_vec(line).expect("records of plain data can be written");
+        let mut json = fapo_core::json::bytes(line);
         json.push(b'\n');
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let done = match json.len() > LINE_BYTES_MAX {

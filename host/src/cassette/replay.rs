@@ -169,7 +169,7 @@ fn value(request: &GenerateRequest) -> Value {
 /// Returns a request as it would be read from a recording: the last bit of a
 /// number may get lost there.
 fn written(request: &GenerateRequest) -> Value {
-    let json = serde_json::to_vec(request).expect("records of plain data can be written");
+    let json = fapo_core::json::bytes(request);
     serde_json::from_slice::<GenerateRequest>(&json).map_or(Value::Null, |request| value(&request))
 }
 

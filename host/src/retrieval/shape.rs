@@ -106,7 +106,7 @@ impl Shape {
     /// Returns the body of a search, where it has one.
     pub(crate) fn body(&self, request: &SearchRequest) -> Option<Vec<u8>> {
         let body = fill(self.request.as_ref()?, request);
-        Some(serde_json::to_vec(&body).expect("JSON can be written"))
+        Some(fapo_core::json::bytes(&body))
     }
 
     /// Reads the hits of an answer, the first `k` of them.

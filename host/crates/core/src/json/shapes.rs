@@ -190,44 +190,20 @@ impl<'a> ser::Serializer for Writer<'a> {
     }
 }
 
-/// The kinds of lists, which are all written alike.
-macro_rules! lists {
-    ($($kind:ident: $put:ident),* $(,)?) => {$(
+/// The kinds of lists and records, all of which are written alike: how a part is
+/// handed over, whether it has a name, and what writes it.
+macro_rules! kinds {
+    ($($kind:ident: $method:ident($($name:ident)?) => $put:ident),* $(,)?) => {$(
         impl $kind for Parts<'_> {
             type Ok = ();
             type Error = serde_json::Error;
 
-            fn $put<T: Serialize + ?Sized>(&mut self, item: &T) -> Result {
-                self.put_item(item)
-            }
-
-            fn end(self) -> Result {
-                self.close()
-            }
-        }
-    )*};
-}
-
-lists! {
-    SerializeSeq: serialize_element,
-    SerializeTuple: serialize_element,
-    SerializeTupleStruct: serialize_field,
-    SerializeTupleVariant: serialize_field,
-}
-
-/// The kinds of records, which are all written alike.
-macro_rules! records {
-    ($($kind:ident),* $(,)?) => {$(
-        impl $kind for Parts<'_> {
-            type Ok = ();
-            type Error = serde_json::Error;
-
-            fn serialize_field<T: Serialize + ?Sized>(
+            fn $method<T: Serialize + ?Sized>(
                 &mut self,
-                name: &'static str,
-                value: &T,
+                $($name: &'static str,)?
+                part: &T,
             ) -> Result {
-                self.put_field(name, value)
+                self.$put($($name,)? part)
             }
 
             fn end(self) -> Result {
@@ -237,7 +213,14 @@ macro_rules! records {
     )*};
 }
 
-records! { SerializeStruct, SerializeStructVariant }
+kinds! {
+    SerializeSeq: serialize_element() => put_item,
+    SerializeTuple: serialize_element() => put_item,
+    SerializeTupleStruct: serialize_field() => put_item,
+    SerializeTupleVariant: serialize_field() => put_item,
+    SerializeStruct: serialize_field(name) => put_field,
+    SerializeStructVariant: serialize_field(name) => put_field,
+}
 
 impl SerializeMap for Parts<'_> {
     type Ok = ();
