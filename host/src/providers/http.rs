@@ -148,7 +148,10 @@ fn lines(base: &str, proxies: &Matcher) -> Option<Lines> {
         is_here(base)
             || Uri::try_from(url.as_str()).is_ok_and(|server| proxies.intercept(&server).is_none())
     };
-    (url.scheme() == "http" && is_direct()).then(|| Lines::to(&url))?
+    match url.scheme() == "http" && is_direct() {
+        true => Lines::to(&url),
+        false => None,
+    }
 }
 
 /// Returns a client that speaks whatever a server asks for.
