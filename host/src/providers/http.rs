@@ -2,6 +2,7 @@
 //! than it may have.
 
 mod lines;
+mod reading;
 
 use std::error::Error;
 use std::sync::Mutex;
@@ -10,16 +11,14 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use fapo_core::call::ProviderError;
 use fapo_core::policy::Deadlines;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Body;
-use hyper::{Response, Uri};
+use hyper::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::{HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Request, Url};
+use reqwest::{Client, Method, Request, Response, Url};
 use tokio::time::Instant;
 
-use self::lines::Lines;
+use self::lines::{Asked, Lines};
 use super::place::is_here;
 use super::wire::Reply;
 use crate::exit::{CommandError, CommandResult};
@@ -124,18 +123,20 @@ impl Http {
         let patience = Patience::new(&self.deadlines, self.answer_bytes_max);
         match &self.way {
             Way::Lines(lines) => {
-                let mut request = hyper::Request::new(Full::new(body));
-                *request.method_mut() = method;
-                *request.uri_mut() = target(&url)?;
-                *request.headers_mut() = headers;
-                lines.exchange(request, &patience).await
+                let asked = Asked {
+                    method: &method,
+                    url: &url,
+                    headers: &headers,
+                    body: &body,
+                };
+                lines.exchange(&asked, &patience).await
             }
             Way::Client(client) => {
                 let mut request = Request::new(method, url);
                 *request.headers_mut() = headers;
                 *request.body_mut() = Some(body.into());
                 let response = patience.heard(client.execute(request)).await??;
-                patience.whole(response.into()).await
+                patience.whole(response).await
             }
         }
     }
@@ -177,19 +178,6 @@ fn client(base: &str, deadlines: &Deadlines) -> CommandResult<Client> {
                 .because(told("the request failed", error.source()))
                 .hint("the system's root certificates may be missing, as in `apt install ca-certificates`")
         })
-}
-
-/// Returns what is asked of the server of an address.
-fn target(url: &Url) -> Result<Uri, Broken> {
-    let target = match url.query() {
-        None => Uri::try_from(url.path()),
-        Some(query) => Uri::try_from(format!("{}?{query}", url.path())),
-    };
-    target.map_err(|error| Broken {
-        why: format!("the request has no address: {error}"),
-        again: false,
-        had_left: false,
-    })
 }
 
 /// Returns a time to wait. What is longer than a year is for ever, and clocks
@@ -236,33 +224,21 @@ impl Patience {
     }
 
     /// Waits for the whole of a reply.
-    async fn whole<B>(&self, response: Response<B>) -> Result<Reply, Broken>
-    where
-        B: Body<Data = Bytes, Error: Into<Broken>> + Unpin,
-    {
-        let too_long = || Broken {
-            why: format!("the answer is longer than {} bytes", self.answer_bytes_max),
-            again: false,
-            had_left: true,
-        };
-        let (head, mut rest) = response.into_parts();
-        if rest.size_hint().lower() > self.answer_bytes_max {
+    async fn whole(&self, mut response: Response) -> Result<Reply, Broken> {
+        let too_long = || Broken::too_long(self.answer_bytes_max);
+        if response.content_length() > Some(self.answer_bytes_max) {
             return Err(too_long());
         }
         let mut body = BytesMut::new();
-        while let Some(frame) = self.heard(rest.frame()).await? {
-            // What is no data comes after the body, and nobody asked for it.
-            let Ok(chunk) = frame.map_err(Into::into)?.into_data() else {
-                continue;
-            };
+        while let Some(chunk) = self.heard(response.chunk()).await?? {
             if (body.len() + chunk.len()) as u64 > self.answer_bytes_max {
                 return Err(too_long());
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Reply {
-            status: head.status.as_u16(),
-            headers: head.headers,
+            status: response.status().as_u16(),
+            headers: std::mem::take(response.headers_mut()),
             body: body.freeze(),
         })
     }
@@ -279,18 +255,20 @@ impl Broken {
     }
 
     /// The connection broke.
-    fn amid(error: &hyper::Error) -> Self {
+    fn amid(why: &str) -> Self {
         Self {
-            why: told("the connection broke", Some(error)),
-            again: !error.is_user(),
-            had_left: !error.is_user(),
+            why: format!("the connection broke: {why}"),
+            again: true,
+            had_left: true,
         }
     }
-}
 
-impl From<hyper::Error> for Broken {
-    fn from(error: hyper::Error) -> Self {
-        Self::amid(&error)
+    fn too_long(bytes_max: u64) -> Self {
+        Self {
+            why: format!("the answer is longer than {bytes_max} bytes"),
+            again: false,
+            had_left: true,
+        }
     }
 }
 

@@ -1,35 +1,40 @@
 //! Lines to a server that is spoken to in plain HTTP/1.1.
 //!
 //! Who asks drives the line, so a reply wakes nobody but the one who waits for
-//! it. A client whose connections are tasks of their own wakes two, and has two
-//! to find memory for.
+//! it, and a line has no memory of its own: what is written and read is in that
+//! of the thread, unless it goes or comes in pieces.
 
 use std::collections::VecDeque;
-use std::error::Error;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
+use std::{io, iter};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::client::conn::http1::{self, Connection, SendRequest};
-use hyper::header::{HOST, HeaderValue};
+use bytes::{Buf, Bytes};
+use fapo_core::json;
+use hyper::Uri;
 use hyper::service::Service;
-use hyper::{Request, Uri};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use reqwest::Url;
+use reqwest::header::{
+    CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
+use reqwest::{Method, Url};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::reading::{Progress, Reading};
 use super::{Broken, Patience, told};
 use crate::providers::wire::Reply;
 
 /// How long a line is kept that nobody uses: servers and what stands before
 /// them close theirs after some minutes, and not all of them say so.
 const KEPT: Duration = Duration::from_secs(90);
+
+/// How much is read at once.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// The lines to one server.
 pub(super) struct Lines {
@@ -41,19 +46,25 @@ pub(super) struct Lines {
     idle: Mutex<VecDeque<Line>>,
 }
 
+/// What a server is asked.
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a Method,
+    pub(super) url: &'a Url,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a [u8],
+}
+
 /// A connection.
 struct Line {
-    asking: SendRequest<Full<Bytes>>,
-    driver: Connection<TokioIo<TcpStream>, Full<Bytes>>,
-    is_over: bool,
+    stream: TcpStream,
     used: Instant,
 }
 
-/// Why a line has no reply.
-enum Cut {
-    /// It was closed before the request was written.
-    Before(Box<Request<Full<Bytes>>>, hyper::Error),
-    Amid(Broken),
+/// A line over which a request goes, or its reply comes.
+struct Begun {
+    line: Line,
+    unwritten: Bytes,
+    reading: Reading,
 }
 
 impl Lines {
@@ -77,47 +88,40 @@ impl Lines {
     /// Asks the server, on a line that is there or on a new one.
     pub(super) async fn exchange(
         &self,
-        mut request: Request<Full<Bytes>>,
+        asked: &Asked<'_>,
         patience: &Patience,
     ) -> Result<Reply, Broken> {
-        let host = request.headers_mut().entry(HOST);
-        host.or_insert_with(|| self.name.clone());
-        loop {
-            let (mut line, is_new) = match self.take() {
-                Some(line) => (line, false),
-                None => (self.connect(patience).await?, true),
-            };
-            match line.exchange(request, patience).await {
-                Ok(reply) => {
-                    self.give_back(line);
-                    return Ok(reply);
-                }
-                // The server had closed it while nobody used it.
-                Err(Cut::Before(unsent, _)) if !is_new => request = *unsent,
-                Err(Cut::Before(_, error)) => {
-                    return Err(Broken {
-                        had_left: false,
-                        ..Broken::amid(&error)
-                    });
-                }
-                Err(Cut::Amid(broken)) => return Err(broken),
-            }
+        let write = |line: Line| {
+            json::scratch(|request| {
+                asked.append(request, &self.name);
+                let reading = Reading::of(asked.method, patience.answer_bytes_max);
+                line.begin(request, reading)
+            })
+        };
+        // Those that the server closed while nobody used them are left out.
+        let begun = iter::from_fn(|| self.take()).find_map(|line| write(line).ok());
+        let begun = match begun {
+            Some(begun) => begun,
+            None => write(self.connect(patience).await?).map_err(|error| Broken {
+                had_left: false,
+                ..Broken::amid(&error.to_string())
+            })?,
+        };
+        let (reply, line) = begun.end(patience).await?;
+        if let Some(line) = line {
+            self.give_back(line);
         }
+        Ok(reply)
     }
 
     async fn connect(&self, patience: &Patience) -> Result<Line, Broken> {
         let connecting = self.connector.call(self.server.clone());
         let connected = patience.connected(connecting).await?;
-        let none = |error: &dyn Error| Broken::unconnected(told("no connection", Some(error)));
-        let stream = connected.map_err(|error| none(&error))?;
-        let (asking, driver) = http1::Builder::new()
-            .handshake(stream)
-            .await
-            .map_err(|error| none(&error))?;
+        let stream = connected
+            .map_err(|error| Broken::unconnected(told("no connection", Some(&error))))?
+            .into_inner();
         Ok(Line {
-            asking,
-            driver,
-            is_over: false,
+            stream,
             used: Instant::now(),
         })
     }
@@ -134,9 +138,6 @@ impl Lines {
     }
 
     fn give_back(&self, mut line: Line) {
-        if line.is_over {
-            return;
-        }
         line.used = Instant::now();
         let mut idle = self.idle();
         while idle
@@ -153,44 +154,97 @@ impl Lines {
     }
 }
 
-impl Line {
-    async fn exchange(
-        &mut self,
-        request: Request<Full<Bytes>>,
-        patience: &Patience,
-    ) -> Result<Reply, Cut> {
-        let Self {
-            asking,
-            driver,
-            is_over,
-            ..
-        } = self;
-        let mut exchange = pin!(async move {
-            let asked = patience.heard(asking.try_send_request(request)).await;
-            let response = asked.map_err(Cut::Amid)?.map_err(|mut error| {
-                let unsent = error.take_message();
-                let error = error.into_error();
-                match unsent {
-                    Some(request) => Cut::Before(Box::new(request), error),
-                    None => Cut::Amid(Broken::amid(&error)),
-                }
-            })?;
-            patience.whole(response).await.map_err(Cut::Amid)
-        });
-        let mut was_asked = false;
-        poll_fn(|context| {
-            loop {
-                // The exchange is told how the line ended, if it did.
-                *is_over = *is_over || Pin::new(&mut *driver).poll(context).is_ready();
-                if let Poll::Ready(reply) = exchange.as_mut().poll(context) {
-                    return Poll::Ready(reply);
-                }
-                // A request that was handed over is yet to be written.
-                if std::mem::replace(&mut was_asked, true) {
-                    return Poll::Pending;
-                }
+impl Asked<'_> {
+    /// Appends what goes over a line to a server of that name.
+    fn append(&self, request: &mut Vec<u8>, name: &HeaderValue) {
+        let mut put = |parts: &[&[u8]]| {
+            for part in parts {
+                request.extend_from_slice(part);
             }
+        };
+        let (method, path) = (self.method.as_str(), self.url.path());
+        put(&[method.as_bytes(), b" ", path.as_bytes()]);
+        if let Some(query) = self.url.query() {
+            put(&[b"?", query.as_bytes()]);
+        }
+        put(&[b" HTTP/1.1\r\n"]);
+        let mut header = |name: &HeaderName, value: &HeaderValue| {
+            put(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+        };
+        if !self.headers.contains_key(HOST) {
+            header(&HOST, name);
+        }
+        for (name, value) in self.headers {
+            // How long the body is, is not for others to say.
+            if name != CONTENT_LENGTH && name != TRANSFER_ENCODING {
+                header(name, value);
+            }
+        }
+        if !self.body.is_empty() || self.method != Method::GET {
+            header(&CONTENT_LENGTH, &self.body.len().into());
+        }
+        put(&[b"\r\n", self.body]);
+    }
+}
+
+impl Line {
+    /// Begins to write a request; the error is why nothing of it has left.
+    fn begin(mut self, request: &[u8], reading: Reading) -> io::Result<Begun> {
+        // Nobody waits here: what has come is known without asking the system.
+        let mut unasked = [0];
+        let mut nobody = Context::from_waker(Waker::noop());
+        let stream = Pin::new(&mut self.stream);
+        match stream.poll_read(&mut nobody, &mut ReadBuf::new(&mut unasked)) {
+            Poll::Pending => {}
+            Poll::Ready(Err(error)) => return Err(error),
+            Poll::Ready(Ok(())) => return Err(io::Error::other("it was closed, or out of step")),
+        }
+        let written = match self.stream.try_write(request) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            written => written?,
+        };
+        Ok(Begun {
+            line: self,
+            unwritten: Bytes::copy_from_slice(&request[written..]),
+            reading,
         })
-        .await
+    }
+}
+
+impl Begun {
+    /// Waits for the reply, and returns the line with it if it can be used again.
+    async fn end(mut self, patience: &Patience) -> Result<(Reply, Option<Line>), Broken> {
+        loop {
+            let went_on = poll_fn(|context| self.poll_on(context));
+            if let Progress::Whole(reply, keeps_on) = patience.heard(went_on).await?? {
+                let keeps_on = keeps_on && self.unwritten.is_empty();
+                return Ok((reply, keeps_on.then_some(self.line)));
+            }
+        }
+    }
+
+    fn poll_on(&mut self, context: &mut Context<'_>) -> Poll<Result<Progress, Broken>> {
+        let mut stream = Pin::new(&mut self.line.stream);
+        if !self.unwritten.is_empty()
+            && let Poll::Ready(written) = stream.as_mut().poll_write(context, &self.unwritten)
+        {
+            // A server that takes no more may have said why.
+            self.unwritten
+                .advance(written.unwrap_or(self.unwritten.len()));
+            return Poll::Ready(Ok(Progress::Some));
+        }
+        json::scratch(|piece| {
+            piece.reserve(PIECE_BYTES);
+            let mut piece = ReadBuf::uninit(piece.spare_capacity_mut());
+            let read = ready!(stream.poll_read(context, &mut piece));
+            Poll::Ready(match (read, piece.filled()) {
+                (Err(error), _) => Err(Broken::amid(&error.to_string())),
+                (Ok(()), []) => self
+                    .reading
+                    .end()
+                    .map(|reply| Progress::Whole(reply, false)),
+                (Ok(()), came) => self.reading.take(came),
+            })
+        })
     }
 }

@@ -15,6 +15,9 @@ type Script = &'static [&'static str];
 const WHOLE: &str = "HTTP/1.1 200 OK\r\nx-mark: 1\r\ncontent-length: 5\r\n\r\nhello";
 const IN_CHUNKS: &str =
     "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n";
+const AFTER_HINTS: &str =
+    "HTTP/1.1 103 Early\r\nlink: a\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+const TO_THE_END: &str = "HTTP/1.1 200 OK\r\n\r\nhello";
 const LAST: &str = "HTTP/1.1 429 Slow\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello";
 const CUT: &str = "HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\nhello";
 const SILENT: &str = "";
@@ -115,16 +118,16 @@ async fn ask(http: &Http, base: &str) -> Result<Reply, Broken> {
 
 #[tokio::test]
 async fn replies_come_whole_and_a_connection_serves_many() {
-    let server = server(&[WHOLE, IN_CHUNKS, WHOLE]).await;
+    let server = server(&[WHOLE, IN_CHUNKS, AFTER_HINTS, TO_THE_END]).await;
     for (nth, http) in ways(&server.base, &DEADLINES).iter().enumerate() {
-        for _ in 0..3 {
+        for _ in 0..4 {
             let reply = ask(http, &server.base).await.unwrap();
             assert_eq!((reply.status, &reply.body[..]), (200, &b"hello"[..]));
         }
         assert_eq!(server.connections.load(SeqCst), nth + 1);
     }
     let requests = server.requests.lock().unwrap();
-    assert_eq!(requests.len(), 6);
+    assert_eq!(requests.len(), 8);
     let name = server.base.strip_prefix("http://").unwrap();
     for request in requests.iter() {
         assert!(
@@ -168,8 +171,9 @@ async fn a_server_can_be_named_otherwise_than_where_it_is() {
 
 #[tokio::test]
 async fn a_connection_that_the_server_closed_is_replaced() {
-    // The first server says nothing of it, the second one does.
-    for script in [&[WHOLE], &[LAST]] {
+    // The first server says nothing of it, the second one does, and the third
+    // one's reply has no other end.
+    for script in [&[WHOLE], &[LAST], &[TO_THE_END]] {
         let server = server(script).await;
         for http in ways(&server.base, &DEADLINES) {
             for _ in 0..3 {
@@ -181,6 +185,58 @@ async fn a_connection_that_the_server_closed_is_replaced() {
         }
         assert_eq!(server.connections.load(SeqCst), 6);
     }
+}
+
+#[tokio::test]
+async fn a_request_of_any_length_is_written() {
+    const BYTES: usize = 20 << 20;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let slowly = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (mut piece, mut n_left) = (vec![0; 1 << 20], BYTES);
+            while n_left > 0 {
+                n_left = n_left.saturating_sub(stream.read(&mut piece).await.unwrap());
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            stream.write_all(LAST.as_bytes()).await.unwrap();
+        }
+    });
+    let deadlines = Deadlines {
+        idle_ms: 5_000,
+        ..DEADLINES
+    };
+    for http in ways(&base, &deadlines) {
+        let url = http.url(base.clone()).unwrap();
+        let body = vec![b'x'; BYTES].into();
+        let reply = http.post(url, HeaderMap::new(), body).await.unwrap();
+        assert_eq!((reply.status, &reply.body[..]), (429, &b"hello"[..]));
+    }
+    slowly.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_hear_all_of_a_request_is_heard() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let impatient = tokio::spawn(async move {
+        let mut streams = Vec::new();
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_exact(&mut [0; 1_000]).await.unwrap();
+            stream.write_all(WHOLE.as_bytes()).await.unwrap();
+            streams.push(stream);
+        }
+    });
+    let [http, _] = ways(&base, &DEADLINES);
+    for _ in 0..2 {
+        let url = http.url(base.clone()).unwrap();
+        let body = vec![b'x'; 20 << 20].into();
+        let reply = http.post(url, HeaderMap::new(), body).await.unwrap();
+        assert_eq!((reply.status, &reply.body[..]), (200, &b"hello"[..]));
+    }
+    impatient.await.unwrap();
 }
 
 #[tokio::test]
