@@ -4,6 +4,7 @@
 //! epochs alone would also count the time that a chain waits for a model, and
 //! kill every chain that does.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,13 +23,25 @@ use crate::engine;
 use crate::guest::Waiting;
 use crate::sandbox::Threads;
 
+/// How old a reading of a thread's CPU clock may be when a poll begins, and how
+/// long a poll may last to be charged by the clock on the wall.
+///
+/// To read a CPU clock is a call of the system, unlike the one on the wall, and
+/// most polls last some microseconds. None is charged too much by more than this.
+const UNREAD_MAX: Duration = Duration::from_millis(1);
+
+thread_local! {
+    /// What this thread's clock on the wall and its CPU clock said at the same time.
+    static LAST_READ: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
 /// CPU time that one guest has used, with what the host did for it meanwhile.
 #[derive(Debug, Default)]
 pub(crate) struct CpuMeter {
     used_ns: AtomicU64,
-    /// The thread's CPU clock when the running poll began.
+    /// The thread's CPU clock shortly before the running poll began.
     poll_began_cpu_ns: AtomicU64,
-    /// The clock on the wall at the same time.
+    /// The clock on the wall when it began.
     poll_began_wall_ns: AtomicU64,
     /// Whether it once had a thread for as long as one may.
     is_busy: AtomicBool,
@@ -48,15 +61,14 @@ pub(crate) enum LooksUp {
 impl CpuMeter {
     /// Tells what is to be done with a guest that runs.
     ///
-    /// A poll uses no more CPU than the clock on the wall says, and to read that
-    /// one takes no call of the system.
+    /// A poll uses no more CPU than the clock on the wall says.
     pub(crate) fn looks_up(&self, cpu_max: Duration) -> LooksUp {
         let used = Duration::from_nanos(self.used_ns.load(Relaxed));
         let lasts = self.poll_lasts();
         if lasts < engine::TICK && used + lasts <= cpu_max {
             return LooksUp::GoesOn;
         }
-        let poll = Duration::from_nanos(self.poll_ns());
+        let poll = self.poll_used(lasts);
         if used + poll > cpu_max {
             LooksUp::Ends
         } else if poll >= engine::TICK {
@@ -74,8 +86,14 @@ impl CpuMeter {
 
     /// Charges what is done from here on until the charge is dropped.
     fn charge(&self) -> Charge<'_> {
-        self.poll_began_wall_ns.store(wall_ns(), Relaxed);
-        self.poll_began_cpu_ns.store(thread_cpu_ns(), Relaxed);
+        let wall = wall_ns();
+        let (read_at, mut cpu) = LAST_READ.get();
+        if Duration::from_nanos(wall - read_at) >= UNREAD_MAX {
+            cpu = thread_cpu_ns();
+            LAST_READ.set((wall, cpu));
+        }
+        self.poll_began_wall_ns.store(wall, Relaxed);
+        self.poll_began_cpu_ns.store(cpu, Relaxed);
         Charge(self)
     }
 
@@ -84,8 +102,13 @@ impl CpuMeter {
         Duration::from_nanos(wall_ns().saturating_sub(began))
     }
 
-    fn poll_ns(&self) -> u64 {
-        thread_cpu_ns().saturating_sub(self.poll_began_cpu_ns.load(Relaxed))
+    /// Returns what the running poll has used, which lasts that long.
+    fn poll_used(&self, lasts: Duration) -> Duration {
+        if lasts < UNREAD_MAX {
+            return lasts;
+        }
+        let began = self.poll_began_cpu_ns.load(Relaxed);
+        lasts.min(Duration::from_nanos(thread_cpu_ns().saturating_sub(began)))
     }
 }
 
@@ -95,9 +118,11 @@ struct Charge<'a>(&'a CpuMeter);
 impl Drop for Charge<'_> {
     fn drop(&mut self) {
         let meter = self.0;
-        meter.used_ns.fetch_add(meter.poll_ns(), Relaxed);
+        let lasts = meter.poll_lasts();
+        let used = meter.poll_used(lasts).as_nanos() as u64;
+        meter.used_ns.fetch_add(used, Relaxed);
         // A thread that waits for a disk is kept, too.
-        if meter.poll_lasts() >= engine::TICK {
+        if lasts >= engine::TICK {
             meter.is_busy.store(true, Relaxed);
         }
     }
