@@ -131,12 +131,16 @@ impl Http {
                 };
                 lines.exchange(&asked, &patience).await
             }
+            // On the heap, since it takes several times the room of the other way.
             Way::Client(client) => {
-                let mut request = Request::new(method, url);
-                *request.headers_mut() = headers;
-                *request.body_mut() = Some(body.into());
-                let response = patience.heard(client.execute(request)).await??;
-                patience.whole(response).await
+                Box::pin(async move {
+                    let mut request = Request::new(method, url);
+                    *request.headers_mut() = headers;
+                    *request.body_mut() = Some(body.into());
+                    let response = patience.heard(client.execute(request)).await??;
+                    patience.whole(response).await
+                })
+                .await
             }
         }
     }
