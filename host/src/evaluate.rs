@@ -247,9 +247,12 @@ impl Done {
         };
         let rows = |role, calls| CallRow::of(&case.id, repeat, role, calls);
         let calls = rows(Role::Chain, trace.calls).chain(rows(Role::Scorer, judged));
-        let calls: Vec<_> = calls.collect();
+        let mut calls: Vec<_> = calls.collect();
+        let lines = Lines::new(&row, &timing, &calls);
+        // It may have to wait for the rows before it.
+        calls.iter_mut().for_each(CallRow::forget_texts);
         Self {
-            lines: Lines::new(&row, &timing, &calls),
+            lines,
             row,
             timing,
             calls,

@@ -322,6 +322,36 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_in_a_call_is_not_counted() {
+        let calls: Vec<CallRow> = [
+            r#""kind": "generate", "request": {"model": "judge", "messages": [{"role": "user", "content": [{"text": "a"}]}]},
+                "answer": {"model": "m", "choices": [{"text": "b", "finish_reason": "stop"}], "usage": {"input_tokens": 5}},
+                "attempts": 2, "cached": false, "paid_usd": 0.5, "usage": {"input_tokens": 5}"#,
+            r#""kind": "generate", "request": {"messages": []}, "error": {"unavailable": "no"}, "attempts": 1, "cached": false"#,
+            r#""kind": "search", "request": {"index": "i", "query": "q", "k": 1}, "requests": 3,
+                "answer": [{"id": "1", "title": "b", "text": "b", "score": 1.0, "rank": 1, "metadata": "{}"}]"#,
+        ]
+        .iter()
+        .map(|body| {
+            let of = r#""case_id": "a", "repeat": 1, "role": "chain", "seq": 0, "step": "s", "visit": 1"#;
+            serde_json::from_str(&format!("{{{of}, {body}}}")).unwrap()
+        })
+        .collect();
+        let tally = |calls: &[CallRow]| {
+            let mut tally = Tally::default();
+            calls.iter().for_each(|call| tally.add_call(call));
+            serde_json::to_value((tally.summary(), tally.cost())).unwrap()
+        };
+        let counted = tally(&calls);
+        assert_eq!(counted[0]["calls"]["total"], 3);
+        let mut forgotten = calls.clone();
+        forgotten.iter_mut().for_each(CallRow::forget_texts);
+        assert_eq!(tally(&forgotten), counted);
+        let has_texts = |calls| serde_json::to_string(calls).unwrap().contains(r#""b""#);
+        assert!(has_texts(&calls) && !has_texts(&forgotten));
+    }
+
+    #[test]
     fn names_that_a_guest_makes_up_do_not_fill_the_memory() {
         let mut tally = Tally::default();
         for n in 0..2_000 {

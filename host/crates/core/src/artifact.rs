@@ -3,11 +3,13 @@
 //! `results.jsonl` holds nothing that a clock says, so that the same answers
 //! give the same bytes; times stand in `timings.jsonl`, calls in `calls.jsonl`.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Untrusted;
-use crate::call::Usage;
+use crate::call::{Completion, GenerateRequest, Usage};
 use crate::case::{Case, CaseId};
 use crate::manifest::Role;
 use crate::outcome::{Failure, Outcome};
@@ -290,6 +292,30 @@ impl CallRow {
             },
             body: call.body,
         })
+    }
+
+    /// Forgets what was asked and answered, which is nearly all of a call and
+    /// nothing that is counted.
+    pub fn forget_texts(&mut self) {
+        match &mut self.body {
+            CallBody::Generate {
+                request, answer, ..
+            } => {
+                *request = Arc::new(GenerateRequest {
+                    model: request.model.clone(),
+                    ..GenerateRequest::default()
+                });
+                if let Some(answer) = answer {
+                    *answer = Arc::new(Completion {
+                        model: answer.model.clone(),
+                        choices: Vec::new(),
+                        usage: answer.usage,
+                    });
+                }
+            }
+            CallBody::Search { answer, .. } => *answer = None,
+            CallBody::Tool { .. } | CallBody::Artifact { .. } => {}
+        }
     }
 
     /// Returns the call as a trace has it, without its time.
