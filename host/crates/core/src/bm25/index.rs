@@ -49,6 +49,12 @@ pub struct Stats {
     pub documents: u32,
 }
 
+/// Where terms with the same hash stand.
+pub(super) struct Bucket {
+    entries_at: usize,
+    n_bytes: usize,
+}
+
 /// A term that was found.
 pub(super) struct Found<'a> {
     pub(super) n_documents: u32,
@@ -132,21 +138,33 @@ impl<B: AsRef<[u8]>> Index<B> {
         Ok(Lengths::read(self.file.get(self.lengths_at, n_bytes)?))
     }
 
-    /// Looks a term up.
-    pub(super) fn find(&self, term: &str) -> Result<Option<Found<'_>>, IndexError> {
+    /// Returns where a term stands, if it does, with those that share its bucket.
+    pub(super) fn bucket(&self, term: &str) -> Result<Option<Bucket>, IndexError> {
         let bucket = bucket_of(hash(term), self.layout.buckets_bits);
         let place = self.file.get(self.buckets_at + bucket * 4, 4)?;
         let place = u64::from(u32_at(place, 0).unwrap_or(0)) * BUCKET_UNIT;
-        let damaged = IndexError::Damaged { part: "terms" };
         let Ok(start) = usize::try_from(place) else {
-            return Err(damaged);
+            return Err(IndexError::Damaged { part: "terms" });
         };
         if start >= self.buckets_at {
             return Ok(None);
         }
-        let n_bytes = u32_at(self.file.get(start, 4)?, 0).unwrap_or(0) as usize;
-        let mut entries = self.file.get(start + 4, n_bytes)?;
-        let mut list_at = start + 4 + n_bytes;
+        let n_bytes = u32_at(self.file.get(start, 4)?, 0).unwrap_or(0);
+        Ok(Some(Bucket {
+            entries_at: start + 4,
+            n_bytes: n_bytes as usize,
+        }))
+    }
+
+    /// Looks a term up in its bucket.
+    pub(super) fn find(
+        &self,
+        term: &str,
+        bucket: &Bucket,
+    ) -> Result<Option<Found<'_>>, IndexError> {
+        let damaged = IndexError::Damaged { part: "terms" };
+        let mut entries = self.file.get(bucket.entries_at, bucket.n_bytes)?;
+        let mut list_at = bucket.entries_at + bucket.n_bytes;
         while !entries.is_empty() {
             let (text, layers) = take_entry(&mut entries).ok_or(damaged.clone())?;
             if text == term.as_bytes() {

@@ -197,8 +197,12 @@ impl<'a, B: AsRef<[u8]>> Query<'a, B> {
             gains: Vec::new(),
         };
         let mut number_of = vec![None; unique.len()];
-        for (at, term) in unique.iter().enumerate() {
-            let Some(found) = index.find(term)? else {
+        // All buckets first: so none of them has to come from memory after another.
+        let buckets = unique.iter().map(|term| index.bucket(term));
+        let buckets: Vec<_> = buckets.collect::<Result<_, _>>()?;
+        for (at, (term, bucket)) in unique.iter().zip(&buckets).enumerate() {
+            let Some(bucket) = bucket else { continue };
+            let Some(found) = index.find(term, bucket)? else {
                 continue;
             };
             let scoring = &index.settings().scoring;
